@@ -1,0 +1,175 @@
+/** Sandboxes as Podman containers. */
+import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PodexecError, toPodexecError } from "../errors.ts";
+import type {
+  Connection,
+  ConnectionHandlers,
+  Engine,
+  GoneReason,
+  SandboxInfo,
+  SandboxRef,
+  SandboxSpec,
+} from "../sandbox/engine.ts";
+import { runArgs } from "./args.ts";
+import { failedError, type Podman } from "./client.ts";
+import { SandboxFolders } from "./folder.ts";
+import { whyGone } from "./gone.ts";
+import type { Adaptation } from "./host.ts";
+import { imageArchitecture } from "./images.ts";
+import { isAlive, LABEL, labelArgs, ownerOf, type Owner } from "./labels.ts";
+import { psSchema } from "./schemas.ts";
+
+export interface PodmanEngineOptions {
+  podman: Podman;
+  adaptation: Adaptation;
+  owner: Owner;
+  /** Where the agent and the sandboxes' sockets live. */
+  dataFolder: string;
+  /** Bytes that the output files of one sandbox may take together. */
+  spillLimit: number;
+}
+
+const START_LIMIT_MS = 20_000;
+/** More starts at once take no less time in all: they wait for each other's locks. */
+const STARTS_AT_ONCE = 4;
+
+export class PodmanEngine implements Engine {
+  readonly #podman: Podman;
+  readonly #options: PodmanEngineOptions;
+  readonly #folders: SandboxFolders;
+  readonly #architectures = new Map<string, Promise<string>>();
+  readonly #starts = new Slots(STARTS_AT_ONCE);
+
+  constructor(options: PodmanEngineOptions) {
+    this.#options = options;
+    this.#podman = options.podman.withGlobalArgs(options.adaptation.globalArgs);
+    this.#folders = new SandboxFolders(options.dataFolder);
+  }
+
+  async create(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxRef> {
+    const name = `podexec-${randomBytes(6).toString("hex")}`;
+    const architecture = await this.#architecture(spec.image);
+    await this.#starts.take();
+    try {
+      signal?.throwIfAborted();
+      await this.#start(name, architecture, spec);
+      return { name };
+    } catch (error) {
+      await this.remove({ name });
+      throw toPodexecError(error);
+    } finally {
+      this.#starts.give();
+    }
+  }
+
+  async connect(ref: SandboxRef, handlers: ConnectionHandlers): Promise<Connection> {
+    try {
+      const { connectUnix } = await import("./socket.ts");
+      return await connectUnix(this.#folders.socket(ref.name), handlers);
+    } catch (cause) {
+      const reason = await this.whyGone(ref);
+      const why = reason?.text ?? "its agent does not answer";
+      throw new PodexecError("SANDBOX_GONE", `sandbox ${ref.name} cannot be reached: ${why}`, { cause });
+    }
+  }
+
+  async assign(ref: SandboxRef, session: string): Promise<void> {
+    this.#folders.noteSession(ref.name, session);
+  }
+
+  async list(): Promise<SandboxInfo[]> {
+    const filter = ["--filter", `label=${LABEL}=1`];
+    const rows = await this.#podman.json(["ps", "--all", ...filter, "--format", "json"], psSchema);
+    return rows.map((row) => {
+      const name = row.Names[0] ?? row.Id;
+      const owner = ownerOf(row.Labels ?? {});
+      return {
+        name,
+        state: row.State,
+        image: row.Image,
+        createdAt: new Date(row.Created * 1000),
+        owner: { id: owner.id, pid: Number.parseInt(owner.pid, 10), alive: isAlive(owner) },
+        session: this.#folders.session(name),
+      };
+    });
+  }
+
+  async remove(ref: SandboxRef): Promise<void> {
+    const args = ["rm", "--force", "--ignore", "--time", "0", ref.name];
+    const result = await this.#podman.run(args);
+    this.#folders.remove(ref.name);
+    if (result.status !== 0 && !/no such container|no container with/i.test(result.stderr))
+      throw failedError(args, result);
+  }
+
+  whyGone(ref: SandboxRef): Promise<GoneReason | undefined> {
+    return whyGone(this.#podman, ref.name);
+  }
+
+  async sweep(): Promise<string[]> {
+    const left = (await this.list()).filter((sandbox) => !sandbox.owner.alive);
+    const removed: string[] = [];
+    for (const sandbox of left) {
+      await this.remove(sandbox);
+      removed.push(sandbox.name);
+    }
+    return removed;
+  }
+
+  async #start(name: string, architecture: string, spec: SandboxSpec): Promise<void> {
+    const folder = this.#folders.prepare(name, architecture);
+    const labels = labelArgs(this.#options.owner);
+    const place = { name, folder, labels, blocked: ownAddresses(), spillLimit: this.#options.spillLimit };
+    await this.#podman.must(runArgs(spec, place, this.#options.adaptation), { timeoutMs: START_LIMIT_MS });
+    await this.#untilListening(name);
+    this.#folders.seal(name);
+  }
+
+  async #untilListening(name: string): Promise<void> {
+    const limit = Date.now() + START_LIMIT_MS;
+    for (let pause = 1; !this.#folders.isListening(name); pause = Math.min(pause * 2, 50)) {
+      if (Date.now() > limit) throw new PodexecError("PODMAN_ERROR", `the agent of ${name} does not start`);
+      await sleep(pause);
+    }
+  }
+
+  /** The image's architecture, which decides about the agent. @throws PodexecError IMAGE_MISSING */
+  #architecture(image: string): Promise<string> {
+    let known = this.#architectures.get(image);
+    if (!known) {
+      known = imageArchitecture(this.#podman, image);
+      this.#architectures.set(image, known);
+      known.catch(() => this.#architectures.delete(image));
+    }
+    return known;
+  }
+}
+
+/** The addresses of this host that are not loopback: a sandbox must not reach the host through them either. */
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return [...new Set(all.filter((entry) => !entry.internal).map((entry) => entry.address.split("%")[0] ?? ""))];
+}
+
+/** At most `count` at once; the others wait in order. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
+  }
+}

@@ -1,0 +1,110 @@
+/** The host's side of a sandbox: one private folder each, which holds the socket to its agent. */
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { readAsset } from "../runtime.ts";
+
+/** The architectures of images that podexec has an agent for, as Podman names them. */
+const AGENT_ASSETS: Record<string, string> = {
+  amd64: "images/agent/build/agent-x86_64",
+  arm64: "images/agent/build/agent-aarch64",
+};
+
+/** The folders of all sandboxes below podexec's data folder. */
+export class SandboxFolders {
+  readonly #sandboxes: string;
+  readonly #agents: string;
+
+  /** @param dataFolder podexec's data folder; made where it is missing, readable by this user only */
+  constructor(dataFolder: string) {
+    this.#sandboxes = join(dataFolder, "sandboxes");
+    this.#agents = join(dataFolder, "agents");
+  }
+
+  /**
+   * Makes a sandbox's folder with the agent in it.
+   *
+   * @param architecture the image's, as Podman names it: `amd64` or `arm64`
+   * @returns the folder to mount at AGENT_FOLDER
+   * @throws Error where there is no agent for the architecture
+   */
+  prepare(name: string, architecture: string): string {
+    const agent = this.#agentFile(architecture);
+    const folder = this.mountedFolder(name);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      linkSync(agent, join(folder, "agent"));
+    } catch {
+      copyFileSync(agent, join(folder, "agent"));
+    }
+    return folder;
+  }
+
+  /** The folder that is mounted into the sandbox while it starts. */
+  mountedFolder(name: string): string {
+    return join(this.#sandboxes, name, "run");
+  }
+
+  /** The socket to the agent, once `seal` moved it there. */
+  socket(name: string): string {
+    return join(this.#sandboxes, name, "s");
+  }
+
+  /** Whether the agent listens. @throws Error with what the agent said where it gave up */
+  isListening(name: string): boolean {
+    const folder = this.mountedFolder(name);
+    const complaint = join(folder, "s.err");
+    if (existsSync(complaint)) throw new Error(readFileSync(complaint, "utf8").trim());
+    return existsSync(join(folder, "s"));
+  }
+
+  /**
+   * Takes the socket and the agent's file out of the sandbox's reach: the mounted folder is removed on the host, after
+   * which nothing can be seen or made in it from inside.
+   */
+  seal(name: string): void {
+    const folder = this.mountedFolder(name);
+    renameSync(join(folder, "s"), this.socket(name));
+    rmSync(folder, { recursive: true, force: true });
+  }
+
+  noteSession(name: string, session: string): void {
+    writeFileSync(join(this.#sandboxes, name, "session"), session, { mode: 0o600 });
+  }
+
+  session(name: string): string | undefined {
+    try {
+      return readFileSync(join(this.#sandboxes, name, "session"), "utf8");
+    } catch {
+      return undefined;
+    }
+  }
+
+  remove(name: string): void {
+    rmSync(join(this.#sandboxes, name), { recursive: true, force: true });
+  }
+
+  /** The agent's file for an architecture, written once for each build of podexec. */
+  #agentFile(architecture: string): string {
+    const asset = AGENT_ASSETS[architecture];
+    if (!asset) throw new Error(`podexec has no agent for images of architecture ${architecture || "unknown"}`);
+    const bytes = readAsset(asset);
+    const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+    const file = join(this.#agents, `agent-${architecture}-${digest}`);
+    if (existsSync(file)) return file;
+    mkdirSync(this.#agents, { recursive: true, mode: 0o700 });
+    const unfinished = `${file}.${process.pid}`;
+    writeFileSync(unfinished, bytes, { mode: 0o555 });
+    renameSync(unfinished, file);
+    return file;
+  }
+}

@@ -1,0 +1,28 @@
+import { PodexecError } from "../errors.ts";
+import { failedError, type Podman } from "./client.ts";
+import { imageInspectSchema } from "./schemas.ts";
+
+/**
+ * An image's architecture as Podman names it, such as `amd64`.
+ *
+ * @throws PodexecError IMAGE_MISSING, PODMAN_ERROR
+ */
+export async function imageArchitecture(podman: Podman, image: string): Promise<string> {
+  const args = ["image", "inspect", "--", image];
+  const result = await podman.run(args);
+  if (result.status === 0) return imageInspectSchema.parse(JSON.parse(result.stdout))[0]?.Architecture ?? "";
+  if (/no such image|image not known|unable to find|invalid reference/i.test(result.stderr)) throw imageMissing(image);
+  throw failedError(args, result);
+}
+
+/** The error that names a missing image and the command that makes it. */
+export function imageMissing(image: string): PodexecError {
+  return new PodexecError("IMAGE_MISSING", `the image ${image} is not there`, {
+    hint: "Build it with `podexec build-image`, or start with `podexec serve --build`.",
+  });
+}
+
+/** Whether Podman has an image. */
+export async function imageExists(podman: Podman, image: string): Promise<boolean> {
+  return (await podman.run(["image", "exists", "--", image])).status === 0;
+}

@@ -1,0 +1,81 @@
+/** How podexec marks what is its own on a Podman that others use too. */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+export const LABEL = "podexec";
+export const OWNER_LABEL = "podexec.owner";
+export const PID_LABEL = "podexec.pid";
+export const BOOT_LABEL = "podexec.boot";
+export const HOST_LABEL = "podexec.host";
+
+/** The server that owns sandboxes: a process, named so that it cannot be mistaken for a later one with its pid. */
+export interface Owner {
+  id: string;
+  /** `pid/start time in clock ticks`: proc_pid_stat(5), field 22. */
+  pid: string;
+  boot: string;
+  host: string;
+}
+
+/** This process as an owner. */
+export function thisOwner(id: string): Owner {
+  return { id, pid: processMark(process.pid) ?? `${process.pid}/0`, boot: bootId(), host: hostname() };
+}
+
+/** The arguments that put the owner's labels on a container. */
+export function labelArgs(owner: Owner): string[] {
+  const labels = {
+    [LABEL]: "1",
+    [OWNER_LABEL]: owner.id,
+    [PID_LABEL]: owner.pid,
+    [BOOT_LABEL]: owner.boot,
+    [HOST_LABEL]: owner.host,
+  };
+  return Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
+}
+
+/** The owner that a container's labels name. */
+export function ownerOf(labels: Record<string, string>): Owner {
+  const read = (name: string) => labels[name] ?? "";
+  return { id: read(OWNER_LABEL), pid: read(PID_LABEL), boot: read(BOOT_LABEL), host: read(HOST_LABEL) };
+}
+
+/**
+ * Whether an owner may still be there. An owner on another host cannot be asked and counts as alive: its sandboxes are
+ * its own affair, and their lease ends them when it is gone.
+ */
+export function isAlive(owner: Owner): boolean {
+  if (owner.host !== hostname()) return true;
+  if (owner.boot !== bootId()) return false;
+  const pid = Number(owner.pid.split("/")[0]);
+  return Number.isSafeInteger(pid) && processMark(pid) === owner.pid;
+}
+
+/** Linux's identity of this boot; hosts without it (macOS, Windows) share one and rely on the lease. */
+export function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+function processMark(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field is the program's name in parentheses and may hold spaces: count from behind it.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return `${pid}/${fields[19] ?? "0"}`;
+  } catch {
+    return processExists(pid) ? `${pid}/0` : undefined;
+  }
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}

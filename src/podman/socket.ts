@@ -1,0 +1,37 @@
+import { closeSync, openSync } from "node:fs";
+import net from "node:net";
+import { basename, dirname } from "node:path";
+import type { Connection, ConnectionHandlers } from "../sandbox/engine.ts";
+
+/** The longest path a unix socket can have, without the final NUL: unix(7). */
+const MAX_SOCKET_PATH = 107;
+
+/**
+ * Connects to a unix socket, also one whose path is longer than a socket address holds.
+ *
+ * @throws the system's error, such as ENOENT or ECONNREFUSED
+ */
+export async function connectUnix(path: string, handlers: ConnectionHandlers): Promise<Connection> {
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return connect(path, handlers);
+  const folder = openSync(dirname(path), "r");
+  try {
+    return await connect(`/proc/self/fd/${folder}/${basename(path)}`, handlers);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function connect(path: string, handlers: ConnectionHandlers): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ path });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      // An error is followed by `close`, which is where the end is handled.
+      socket.on("error", () => {});
+      socket.on("data", (bytes: Uint8Array) => handlers.onData(bytes));
+      socket.once("close", () => handlers.onClose());
+      resolve({ send: (bytes) => void socket.write(bytes), close: () => void socket.destroy() });
+    });
+  });
+}

@@ -1,0 +1,198 @@
+/** Everything that differs between Bun and Deno. No other file under src names either. */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export interface SpawnOptions {
+  /** Bytes for standard input, `pipe` to write them later, default: none (/dev/null). */
+  stdin?: Uint8Array | "pipe";
+  /** `pipe` (default) or `inherit`. */
+  stdout?: "pipe" | "inherit";
+  stderr?: "pipe" | "inherit";
+  /** Default: this process's environment without BUN_*. */
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+export interface Child {
+  pid: number;
+  /** Empty where the stream is inherited. */
+  stdout: ReadableStream<Uint8Array>;
+  stderr: ReadableStream<Uint8Array>;
+  /** Only with `stdin: "pipe"`. */
+  stdin: { write(bytes: Uint8Array): Promise<void>; end(): Promise<void> };
+  /** The exit status as a shell gives it: 128 + n for a signal. */
+  exited: Promise<number>;
+  kill(signal?: "SIGTERM" | "SIGKILL" | "SIGINT"): void;
+}
+
+export interface ListenOptions {
+  hostname: string;
+  /** 0 chooses a free port. */
+  port: number;
+  fetch(request: Request): Promise<Response> | Response;
+}
+
+export interface Listener {
+  port: number;
+  /** Closes the listener and every connection. */
+  stop(): Promise<void>;
+}
+
+interface BunChild {
+  pid: number;
+  stdout: ReadableStream<Uint8Array> | undefined;
+  stderr: ReadableStream<Uint8Array> | undefined;
+  stdin: { write(bytes: Uint8Array): number; flush(): number | Promise<number>; end(): void } | undefined;
+  exited: Promise<number>;
+  kill(signal?: string): void;
+}
+
+interface BunGlobal {
+  spawn(argv: string[], options: object): BunChild;
+  serve(options: object): { port: number; stop(closeActive: boolean): Promise<void> };
+}
+
+interface DenoChild {
+  pid: number;
+  stdout: ReadableStream<Uint8Array>;
+  stderr: ReadableStream<Uint8Array>;
+  stdin: WritableStream<Uint8Array>;
+  status: Promise<{ code: number }>;
+  kill(signal?: string): void;
+}
+
+interface DenoGlobal {
+  Command: new (program: string, options: object) => { spawn(): DenoChild };
+  serve(
+    options: object,
+    handler: (request: Request) => Promise<Response> | Response,
+  ): { addr: { port: number }; shutdown(): Promise<void> };
+}
+
+const bun = (globalThis as { Bun?: BunGlobal }).Bun;
+const deno = (globalThis as { Deno?: DenoGlobal }).Deno;
+
+/** `bun` or `deno`. */
+export const runtimeName = bun ? "bun" : "deno";
+
+/** True in the compiled executable, false when run from source. */
+export const isCompiled = import.meta.url.includes("/$bunfs/") || import.meta.url.includes("/~BUN/");
+
+/**
+ * Starts a program with an argument array; never a shell.
+ *
+ * @throws the runtime's error (`code: "ENOENT"`) where the program is not found
+ */
+export function spawn(argv: [string, ...string[]], options: SpawnOptions = {}): Child {
+  return bun ? spawnBun(bun, argv, options) : spawnDeno(requireDeno(), argv, options);
+}
+
+/**
+ * Serves HTTP through one Request -> Response function.
+ *
+ * @throws an error with `code: "EADDRINUSE"` where the port is taken
+ */
+export function listen(options: ListenOptions): Listener {
+  if (bun) {
+    // Bun's default idle time-out of 10 s resets event streams between two keep-alives.
+    const server = bun.serve({ ...options, idleTimeout: 0 });
+    return { port: server.port, stop: () => server.stop(true) };
+  }
+  const closing = new AbortController();
+  const { hostname, port } = options;
+  const serveOptions = { hostname, port, signal: closing.signal, onListen: () => {} };
+  const server = requireDeno().serve(serveOptions, options.fetch);
+  return { port: server.addr.port, stop: () => Promise.resolve(closing.abort()) };
+}
+
+/**
+ * A file shipped with podexec: from inside the compiled executable, or from the checkout.
+ *
+ * @param path relative to the repository's root, such as `images/base/packages.txt`
+ * @throws Error naming the file where it was not embedded or not built
+ */
+export function readAsset(path: string): Uint8Array {
+  const location = assetLocation(path);
+  if (!existsSync(location)) throw new Error(`${path} is not part of this build of podexec`);
+  return readFileSync(location);
+}
+
+/** This process's environment without what would change a child's Bun (`BUN_BE_BUN=1` turns podexec into the bun CLI). */
+export function childEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(
+    ([name, value]) => value !== undefined && !name.startsWith("BUN_"),
+  );
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function assetLocation(path: string): string {
+  if (isCompiled) return `${import.meta.dirname}/${path}`;
+  return fileURLToPath(new URL(`../${path}`, import.meta.url));
+}
+
+function requireDeno(): DenoGlobal {
+  if (!deno) throw new Error("podexec runs under Bun or Deno");
+  return deno;
+}
+
+function emptyStream(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() });
+}
+
+function spawnBun(runtime: BunGlobal, argv: string[], options: SpawnOptions): Child {
+  const child = runtime.spawn(argv, {
+    stdin: options.stdin ?? "ignore",
+    stdout: options.stdout ?? "pipe",
+    stderr: options.stderr ?? "pipe",
+    env: options.env ?? childEnvironment(),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  return {
+    pid: child.pid,
+    stdout: options.stdout === "inherit" ? emptyStream() : (child.stdout ?? emptyStream()),
+    stderr: options.stderr === "inherit" ? emptyStream() : (child.stderr ?? emptyStream()),
+    stdin: {
+      async write(bytes) {
+        child.stdin?.write(bytes);
+        await child.stdin?.flush();
+      },
+      async end() {
+        child.stdin?.end();
+      },
+    },
+    exited: child.exited,
+    kill: (signal = "SIGTERM") => child.kill(signal),
+  };
+}
+
+function spawnDeno(runtime: DenoGlobal, argv: string[], options: SpawnOptions): Child {
+  const [program, ...args] = argv as [string, ...string[]];
+  const child = new runtime.Command(program, {
+    args,
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: options.stdout === "inherit" ? "inherit" : "piped",
+    stderr: options.stderr === "inherit" ? "inherit" : "piped",
+    env: options.env ?? childEnvironment(),
+    clearEnv: true,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  }).spawn();
+  const writer = options.stdin === undefined ? undefined : child.stdin.getWriter();
+  if (options.stdin instanceof Uint8Array) {
+    // A child that ends without reading its input is its own affair; its exit status tells.
+    void writer
+      ?.write(options.stdin)
+      .then(() => writer.close())
+      .catch(() => {});
+  }
+  return {
+    pid: child.pid,
+    stdout: options.stdout === "inherit" ? emptyStream() : child.stdout,
+    stderr: options.stderr === "inherit" ? emptyStream() : child.stderr,
+    stdin: {
+      write: async (bytes) => writer?.write(bytes),
+      end: async () => writer?.close(),
+    },
+    exited: child.status.then((status) => status.code),
+    kill: (signal = "SIGTERM") => child.kill(signal),
+  };
+}
