@@ -93,15 +93,7 @@ export class Podman {
     schema: Schema,
     options: RunOptions = {},
   ): Promise<z.infer<Schema>> {
-    const text = await this.must(args, options);
-    try {
-      return schema.parse(JSON.parse(text === "" ? "null" : text));
-    } catch (cause) {
-      throw new PodexecError("PODMAN_ERROR", `podman ${args[0] ?? ""} printed something unexpected`, {
-        details: text.slice(0, 400),
-        cause,
-      });
-    }
+    return parseJson(args, await this.must(args, options), schema);
   }
 
   /** Starts a podman command whose streams the caller drives. */
@@ -123,6 +115,24 @@ function endedError(why: "timeout" | "cancelled", args: readonly string[], limit
   return new PodexecError("PODMAN_ERROR", `podman ${verb} did not answer within ${limit / 1000} s`, {
     hint: "Try the same podman command by hand; `podexec doctor` checks what it needs.",
   });
+}
+
+/**
+ * What a podman command printed, as the schema has it; nothing at all counts as null.
+ *
+ * @throws PodexecError PODMAN_ERROR where it is not JSON or not of that shape
+ */
+export function parseJson<Schema extends z.ZodType>(
+  args: readonly string[],
+  text: string,
+  schema: Schema,
+): z.infer<Schema> {
+  try {
+    return schema.parse(JSON.parse(text.trim() === "" ? "null" : text));
+  } catch (cause) {
+    const details = text.slice(0, 400);
+    throw new PodexecError("PODMAN_ERROR", `podman ${args[0] ?? ""} printed something unexpected`, { details, cause });
+  }
 }
 
 /** A PODMAN_ERROR with what podman said, last line first in the message. */

@@ -20,6 +20,7 @@ import type { Adaptation } from "./host.ts";
 import { imageArchitecture } from "./images.ts";
 import { isAlive, LABEL, labelArgs, ownerOf, type Owner } from "./labels.ts";
 import { psSchema } from "./schemas.ts";
+import { mountWorkspace, releaseWorkspace } from "./workspace.ts";
 
 export interface PodmanEngineOptions {
   podman: Podman;
@@ -29,6 +30,8 @@ export interface PodmanEngineOptions {
   dataFolder: string;
   /** Bytes that the output files of one sandbox may take together. */
   spillLimit: number;
+  /** Hears of what a sandbox cannot have on this host. */
+  warn(message: string): void;
 }
 
 const START_LIMIT_MS = 20_000;
@@ -99,6 +102,7 @@ export class PodmanEngine implements Engine {
   async remove(ref: SandboxRef): Promise<void> {
     const args = ["rm", "--force", "--ignore", "--time", "0", ref.name];
     const result = await this.#podman.run(args);
+    await releaseWorkspace(this.#folders, ref.name);
     this.#folders.remove(ref.name);
     if (result.status !== 0 && !/no such container|no container with/i.test(result.stderr))
       throw failedError(args, result);
@@ -109,20 +113,24 @@ export class PodmanEngine implements Engine {
   }
 
   async sweep(): Promise<string[]> {
-    const left = (await this.list()).filter((sandbox) => !sandbox.owner.alive);
-    const removed: string[] = [];
-    for (const sandbox of left) {
-      await this.remove(sandbox);
-      removed.push(sandbox.name);
-    }
-    return removed;
+    const all = await this.list();
+    const left = all.filter((sandbox) => !sandbox.owner.alive).map((sandbox) => sandbox.name);
+    const known = new Set(all.map((sandbox) => sandbox.name));
+    // Sandboxes whose lease ended them are gone by themselves, but for their folder on the host.
+    const folders = this.#folders.names().filter((name) => !known.has(name) && !this.#isOwned(name));
+    for (const name of [...left, ...folders]) await this.remove({ name });
+    return left;
   }
 
   async #start(name: string, architecture: string, spec: SandboxSpec): Promise<void> {
-    const folder = this.#folders.prepare(name, architecture);
-    const labels = labelArgs(this.#options.owner);
-    const place = { name, folder, labels, blocked: ownAddresses(), spillLimit: this.#options.spillLimit };
-    await this.#podman.must(runArgs(spec, place, this.#options.adaptation), { timeoutMs: START_LIMIT_MS });
+    const { owner, adaptation, spillLimit } = this.#options;
+    const folder = this.#folders.prepare(name, architecture, owner);
+    const workspace = spec.workspace && (await mountWorkspace(this.#folders, name, spec.workspace.path));
+    if (workspace?.warning) this.#options.warn(workspace.warning);
+    const place = { name, folder, labels: labelArgs(owner), blocked: ownAddresses(), spillLimit };
+    const args = runArgs(spec, workspace ? { ...place, workspace: workspace.path } : place, adaptation);
+    await this.#podman.must(args, { timeoutMs: START_LIMIT_MS });
+    await workspace?.release();
     await this.#untilListening(name);
     this.#folders.seal(name);
   }
@@ -133,6 +141,11 @@ export class PodmanEngine implements Engine {
       if (Date.now() > limit) throw new PodexecError("PODMAN_ERROR", `the agent of ${name} does not start`);
       await sleep(pause);
     }
+  }
+
+  #isOwned(name: string): boolean {
+    const owner = this.#folders.owner(name);
+    return owner !== undefined && isAlive(owner);
   }
 
   /** The image's architecture, which decides about the agent. @throws PodexecError IMAGE_MISSING */

@@ -5,13 +5,16 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { readAsset } from "../runtime.ts";
+import { ownerSchema, type Owner } from "./labels.ts";
 
 /** The architectures of images that podexec has an agent for, as Podman names them. */
 const AGENT_ASSETS: Record<string, string> = {
@@ -37,10 +40,11 @@ export class SandboxFolders {
    * @returns the folder to mount at AGENT_FOLDER
    * @throws Error where there is no agent for the architecture
    */
-  prepare(name: string, architecture: string): string {
-    const agent = this.#agentFile(architecture);
+  prepare(name: string, architecture: string, owner: Owner): string {
+    const agent = this.agentFile(architecture);
     const folder = this.mountedFolder(name);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#noteOwner(name, owner);
     try {
       linkSync(agent, join(folder, "agent"));
     } catch {
@@ -89,12 +93,44 @@ export class SandboxFolders {
     }
   }
 
+  /** Removes a sandbox's folder. What is mounted in it is not followed. */
   remove(name: string): void {
+    const workspace = this.workspace(name);
+    // rmdir and not rm: were the workspace still mounted there, rm would empty it.
+    if (existsSync(workspace)) rmdirSync(workspace);
     rmSync(join(this.#sandboxes, name), { recursive: true, force: true });
   }
 
-  /** The agent's file for an architecture, written once for each build of podexec. */
-  #agentFile(architecture: string): string {
+  /** Where a workspace is mounted once more, for the moment of the start. */
+  workspace(name: string): string {
+    return join(this.#sandboxes, name, "workspace");
+  }
+
+  /** Names of all sandboxes that have a folder here. */
+  names(): string[] {
+    return existsSync(this.#sandboxes) ? readdirSync(this.#sandboxes) : [];
+  }
+
+  #noteOwner(name: string, owner: Owner): void {
+    writeFileSync(join(this.#sandboxes, name, "owner"), JSON.stringify(owner), { mode: 0o600 });
+  }
+
+  /** The server that made a sandbox's folder; undefined where it cannot be told. */
+  owner(name: string): Owner | undefined {
+    try {
+      return ownerSchema.parse(JSON.parse(readFileSync(join(this.#sandboxes, name, "owner"), "utf8")));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * The agent's file for an architecture, written once for each build of podexec.
+   *
+   * @param architecture as Podman names it: `amd64` or `arm64`
+   * @throws Error where there is no agent for it
+   */
+  agentFile(architecture: string): string {
     const asset = AGENT_ASSETS[architecture];
     if (!asset) throw new Error(`podexec has no agent for images of architecture ${architecture || "unknown"}`);
     const bytes = readAsset(asset);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { PodexecError, toPodexecError } from "../errors.ts";
 import { CAUSES, REMEDIES } from "./remedies.ts";
 import { infoSchema, type PodmanInfo } from "./schemas.ts";
-import { failedError, type Podman } from "./client.ts";
+import { failedError, parseJson, type Podman } from "./client.ts";
 
 /** The flags with which sandboxes start on this host. */
 export interface Adaptation {
@@ -38,7 +38,7 @@ export async function readFacts(podman: Podman): Promise<HostFacts> {
   const args = ["info", "--format", "json"];
   const result = await podman.run(args);
   if (result.status !== 0) throw unusable(result.stderr) ?? failedError(args, result);
-  const info = infoSchema.parse(JSON.parse(result.stdout));
+  const info = parseJson(args, result.stdout, infoSchema);
   requireVersion(info.version.Version);
   return { info, ulimits: readUlimits() };
 }

@@ -1,5 +1,5 @@
 import { PodexecError } from "../errors.ts";
-import { failedError, type Podman } from "./client.ts";
+import { failedError, parseJson, type Podman } from "./client.ts";
 import { imageInspectSchema } from "./schemas.ts";
 
 /**
@@ -10,7 +10,7 @@ import { imageInspectSchema } from "./schemas.ts";
 export async function imageArchitecture(podman: Podman, image: string): Promise<string> {
   const args = ["image", "inspect", "--", image];
   const result = await podman.run(args);
-  if (result.status === 0) return imageInspectSchema.parse(JSON.parse(result.stdout))[0]?.Architecture ?? "";
+  if (result.status === 0) return parseJson(args, result.stdout, imageInspectSchema)[0]?.Architecture ?? "";
   if (/no such image|image not known|unable to find|invalid reference/i.test(result.stderr)) throw imageMissing(image);
   throw failedError(args, result);
 }

@@ -1,6 +1,7 @@
 /** How podexec marks what is its own on a Podman that others use too. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { z } from "zod";
 
 export const LABEL = "podexec";
 export const OWNER_LABEL = "podexec.owner";
@@ -8,14 +9,12 @@ export const PID_LABEL = "podexec.pid";
 export const BOOT_LABEL = "podexec.boot";
 export const HOST_LABEL = "podexec.host";
 
-/** The server that owns sandboxes: a process, named so that it cannot be mistaken for a later one with its pid. */
-export interface Owner {
-  id: string;
-  /** `pid/start time in clock ticks`: proc_pid_stat(5), field 22. */
-  pid: string;
-  boot: string;
-  host: string;
-}
+/**
+ * The server that owns sandboxes: a process, named so that it cannot be mistaken for a later one with its pid. `pid` is
+ * `pid/start time in clock ticks`: proc_pid_stat(5), field 22.
+ */
+export const ownerSchema = z.object({ id: z.string(), pid: z.string(), boot: z.string(), host: z.string() });
+export type Owner = z.infer<typeof ownerSchema>;
 
 /** This process as an owner. */
 export function thisOwner(id: string): Owner {

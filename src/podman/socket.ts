@@ -1,10 +1,14 @@
 import { closeSync, openSync } from "node:fs";
 import net from "node:net";
 import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, ConnectionHandlers } from "../sandbox/engine.ts";
 
 /** The longest path a unix socket can have, without the final NUL: unix(7). */
 const MAX_SOCKET_PATH = 107;
+/** A socket's file is there a moment before its owner listens. */
+const REFUSED_TRIES = 50;
+const REFUSED_PAUSE_MS = 5;
 
 /**
  * Connects to a unix socket, also one whose path is longer than a socket address holds.
@@ -12,12 +16,24 @@ const MAX_SOCKET_PATH = 107;
  * @throws the system's error, such as ENOENT or ECONNREFUSED
  */
 export async function connectUnix(path: string, handlers: ConnectionHandlers): Promise<Connection> {
-  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return connect(path, handlers);
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return connectPatiently(path, handlers);
   const folder = openSync(dirname(path), "r");
   try {
-    return await connect(`/proc/self/fd/${folder}/${basename(path)}`, handlers);
+    return await connectPatiently(`/proc/self/fd/${folder}/${basename(path)}`, handlers);
   } finally {
     closeSync(folder);
+  }
+}
+
+async function connectPatiently(path: string, handlers: ConnectionHandlers): Promise<Connection> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await connect(path, handlers);
+    } catch (error) {
+      const isRefused = (error as { code?: string }).code === "ECONNREFUSED";
+      if (!isRefused || tries >= REFUSED_TRIES) throw error;
+      await sleep(REFUSED_PAUSE_MS);
+    }
   }
 }
 

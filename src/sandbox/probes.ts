@@ -119,7 +119,9 @@ const AGENT: readonly Probe[] = [
   {
     id: "agent-memory",
     cannot: "read its agent's memory, environment or descriptors",
-    script: attempt("cat /proc/1/environ | grep -q . || head -c 1 /proc/1/mem || ls /proc/1/fd/ | grep -q ."),
+    script: attempt(
+      "cat /proc/1/environ | grep -q . || head -c 1 /proc/1/mem || readlink /proc/1/fd/* | grep -q . || head -c 0 /proc/1/fd/3",
+    ),
   },
   {
     id: "agent-trace",

@@ -1,0 +1,77 @@
+/* `agent connect`: copies bytes between its standard streams and the socket, for podexec's `podman exec`. */
+#include "agent.h"
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct lane {
+    int from, to;
+    size_t start, end;
+    char bytes[65536];
+};
+
+static struct lane lanes[2];
+
+static int open_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* False at the end of the source, or when the target takes no more. */
+static bool move(struct lane *l, short readable, short writable)
+{
+    if (l->start == l->end && readable) {
+        ssize_t got = read(l->from, l->bytes, sizeof l->bytes);
+        if (got <= 0)
+            return got < 0 && errno == EINTR;
+        l->start = 0;
+        l->end = (size_t)got;
+        return true;
+    }
+    if (l->start < l->end && writable) {
+        ssize_t n = write(l->to, l->bytes + l->start, l->end - l->start);
+        if (n < 0)
+            return errno == EINTR || errno == EAGAIN;
+        l->start += (size_t)n;
+    }
+    return true;
+}
+
+int connect_relay(const char *path)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    int fd = open_socket(path);
+    if (fd < 0) {
+        say("agent: connect to %s: %s", path, strerror(errno));
+        return 69;
+    }
+    lanes[0].from = STDIN_FILENO;
+    lanes[0].to = lanes[1].from = fd;
+    lanes[1].to = STDOUT_FILENO;
+    for (;;) {
+        struct pollfd waits[2];
+        for (int i = 0; i < 2; i++) {
+            bool empty = lanes[i].start == lanes[i].end;
+            waits[i] = (struct pollfd){.fd = empty ? lanes[i].from : lanes[i].to, .events = empty ? POLLIN : POLLOUT};
+        }
+        if (poll(waits, 2, -1) < 0 && errno != EINTR)
+            return 69;
+        for (int i = 0; i < 2; i++)
+            if (waits[i].revents && !move(&lanes[i], waits[i].events == POLLIN, waits[i].events == POLLOUT))
+                return 0;
+    }
+}

@@ -1,0 +1,151 @@
+import { networkInterfaces } from "node:os";
+import { PodexecError, toPodexecError } from "../errors.ts";
+import { imageExists } from "../podman/images.ts";
+import { readFacts } from "../podman/host.ts";
+import { Podman } from "../podman/client.ts";
+import { listen, readAsset } from "../runtime.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
+import { isolationProbes, verdict } from "../sandbox/probes.ts";
+import type { SandboxSpec } from "../sandbox/engine.ts";
+import { defineVerb, jsonFlag } from "./command.ts";
+import { hostArgs, loadHostConfig, openEngine, openHost, type HostConfig } from "./host.ts";
+
+interface Finding {
+  status: "ok" | "warning" | "problem";
+  says: string;
+  /** The next step. */
+  mend?: string;
+}
+
+interface Check {
+  name: string;
+  run(config: HostConfig): Promise<Finding[]>;
+}
+
+/** THE table of checks, in the order in which a later one needs an earlier one. */
+const CHECKS: readonly Check[] = [
+  { name: "podman", run: checkPodman },
+  { name: "sandbox", run: checkSandbox },
+  { name: "image", run: checkImage },
+  { name: "agent", run: checkAgent },
+  { name: "isolation", run: checkIsolation },
+  { name: "orphans", run: checkOrphans },
+];
+
+const MARK = { ok: "ok", warning: "warning", problem: "PROBLEM" } as const;
+
+/** `podexec doctor`: checks this host and says what to fix; exit status 1 where something has to be. */
+export const doctor = defineVerb({
+  args: {
+    ...hostArgs("image"),
+    probes: { type: "boolean", default: true, summary: "Try to break out of a sandbox, in ways that do no harm" },
+    json: jsonFlag,
+  },
+  async run({ args, environment, io, log }) {
+    const config = loadHostConfig(args, environment, log);
+    const findings: (Finding & { check: string })[] = [];
+    for (const check of CHECKS) {
+      if (check.name === "isolation" && args.probes === false) continue;
+      for (const finding of await examine(check, config)) {
+        findings.push({ check: check.name, ...finding });
+        if (!args.json) await io.stdout.write(lineOf(check.name, finding));
+      }
+      if (findings.some(({ check: name, status }) => name === "podman" && status === "problem")) break;
+    }
+    if (args.json) await io.stdout.write(`${JSON.stringify({ findings }, null, 2)}\n`);
+    return findings.some(({ status }) => status === "problem") ? 1 : 0;
+  },
+});
+
+async function examine(check: Check, config: HostConfig): Promise<Finding[]> {
+  try {
+    return await check.run(config);
+  } catch (thrown) {
+    const error = toPodexecError(thrown);
+    return [{ status: "problem", says: error.message, ...(error.hint ? { mend: error.hint } : {}) }];
+  }
+}
+
+function lineOf(name: string, { status, says, mend }: Finding): string {
+  return `${MARK[status].padEnd(8)} ${name}: ${says}\n${mend ? `         ${mend}\n` : ""}`;
+}
+
+async function checkPodman(config: HostConfig): Promise<Finding[]> {
+  const { info } = await readFacts(new Podman({ program: config.program }));
+  const kind = info.host.security.rootless ? "rootless" : "rootful";
+  return [{ status: "ok", says: `Podman ${info.version.Version}, ${kind}, cgroups ${info.host.cgroupVersion}` }];
+}
+
+async function checkSandbox(config: HostConfig): Promise<Finding[]> {
+  const { adaptation } = await openHost(config, true);
+  const adapted = adaptation.says.map((says): Finding => {
+    const isLoss = says.includes("left out");
+    return { status: isLoss ? "warning" : "ok", says: isLoss ? says : `adapted: ${says}` };
+  });
+  return [{ status: "ok", says: "a trial sandbox starts, answers and is removed" }, ...adapted];
+}
+
+async function checkImage(config: HostConfig): Promise<Finding[]> {
+  const { podman } = await openHost(config);
+  if (await imageExists(podman, config.image)) return [{ status: "ok", says: `${config.image} is there` }];
+  return [{ status: "problem", says: `${config.image} is not there`, mend: "Build it: podexec build-image" }];
+}
+
+async function checkAgent(): Promise<Finding[]> {
+  const names = ["x86_64", "aarch64"];
+  for (const name of names) readAsset(`images/agent/build/agent-${name}`);
+  return [{ status: "ok", says: `this podexec brings the agent for ${names.join(" and ")}` }];
+}
+
+async function checkIsolation(config: HostConfig): Promise<Finding[]> {
+  const host = await openHost(config);
+  if (!(await imageExists(host.podman, config.image))) return [];
+  const engine = openEngine(host, config);
+  const listener = listen({ hostname: "0.0.0.0", port: 0, fetch: () => new Response("") });
+  const [sandbox, neighbour] = await Promise.all([
+    Sandbox.create(engine, probeSpec(config)),
+    Sandbox.create(engine, probeSpec(config)),
+  ]);
+  try {
+    return await runProbes(sandbox, neighbour, listener.port);
+  } finally {
+    await Promise.allSettled([sandbox.remove(), neighbour.remove(), listener.stop()]);
+  }
+}
+
+async function runProbes(sandbox: Sandbox, neighbour: Sandbox, port: number): Promise<Finding[]> {
+  const run = (where: Sandbox, command: string) => where.run({ command, timeoutMs: 30_000, outputLimit: 65_536 });
+  await run(neighbour, "nc -l -k -p 7 >/dev/null 2>&1 &");
+  const address = (await run(neighbour, "hostname -I")).output.trim().split(" ")[0] ?? "";
+  const host = { addresses: ownAddresses(), port };
+  const probes = isolationProbes({ ...(address ? { neighbour: address } : {}), host, serverVariable: "XDG_DATA_HOME" });
+  const findings: Finding[] = [];
+  for (const probe of probes) {
+    const said = verdict((await run(sandbox, probe.script)).output);
+    if (said === "breach") findings.push({ status: "problem", says: `a sandbox CAN ${probe.cannot} (${probe.id})` });
+    if (said === "broken")
+      findings.push({ status: "warning", says: `the probe ${probe.id} does not work in this image` });
+  }
+  const held = probes.length - findings.length;
+  return [{ status: "ok", says: `${held} of ${probes.length} attempts to break out were held off` }, ...findings];
+}
+
+async function checkOrphans(config: HostConfig): Promise<Finding[]> {
+  const all = await openEngine(await openHost(config), config).list();
+  const orphans = all.filter((sandbox) => !sandbox.owner.alive);
+  if (orphans.length === 0) return [{ status: "ok", says: `${all.length} sandboxes, none without its server` }];
+  const says = `${orphans.length} sandboxes whose server is gone; their lease ends them, or the next start of podexec`;
+  return [{ status: "warning", says, mend: "Remove them now: podexec sessions kill --orphans" }];
+}
+
+function probeSpec(config: HostConfig): SandboxSpec {
+  const memory = 512 * 1024 * 1024;
+  return { image: config.image, network: "internet", memory, cpus: 1, pids: 128, env: {}, leaseMs: 60_000 };
+}
+
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const own = all.filter((entry) => !entry.internal && entry.family === "IPv4").map((entry) => entry.address);
+  if (own.length === 0) throw new PodexecError("INTERNAL", "this host has no address but its loopback");
+  return own;
+}

@@ -1,0 +1,147 @@
+/** Puts together what every verb needs that touches sandboxes: Podman as this host has it, and the engine on it. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { loadServeConfig, type Flags } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { OptionName } from "../options.ts";
+import { AdaptationCache } from "../podman/cache.ts";
+import { Podman } from "../podman/client.ts";
+import { PodmanEngine } from "../podman/engine.ts";
+import { imageExists, imageMissing } from "../podman/images.ts";
+import { adapt, readFacts, type Adaptation } from "../podman/host.ts";
+import { thisOwner, type Owner } from "../podman/labels.ts";
+import { trialImage } from "../podman/trial.ts";
+import type { SandboxSpec } from "../sandbox/engine.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
+import type { Args, Environment } from "./command.ts";
+import { serveArgs } from "./serve-args.ts";
+
+export interface HostOptions {
+  /** The podman program, a name or a path. */
+  program: string;
+  /** The value of PATH, where a name is looked for. */
+  searchPath: string;
+  dataFolder: string;
+  log: Log;
+}
+
+/** One Podman, and how it has to be called here. */
+export interface Host {
+  podman: Podman;
+  adaptation: Adaptation;
+}
+
+const TRIAL_SPEC: Omit<SandboxSpec, "image"> = {
+  network: "internet",
+  memory: 268_435_456,
+  cpus: 1,
+  pids: 64,
+  env: {},
+  leaseMs: 30_000,
+};
+const SMALL_SPILL = 1_048_576;
+
+/**
+ * Podman with the flags it needs on this host: remembered ones, or found out by a trial sandbox.
+ *
+ * @param fresh tries again even where flags are remembered
+ * @throws PodexecError PODMAN_MISSING, PODMAN_TOO_OLD, PODMAN_UNUSABLE
+ */
+export async function openHost(options: HostOptions, fresh = false): Promise<Host> {
+  const podman = new Podman({ program: options.program });
+  const cache = new AdaptationCache(options.dataFolder, options.program, options.searchPath);
+  const known = fresh ? undefined : cache.read();
+  const adaptation = known ?? (await findAdaptation(podman, options));
+  if (!known) {
+    cache.write(adaptation);
+    for (const said of adaptation.says) options.log.info(`adapted to this host: ${said}`);
+  }
+  return { podman, adaptation };
+}
+
+/** What the verbs beside `serve` need to know of its configuration. */
+export interface HostConfig extends HostOptions {
+  image: string;
+}
+
+/** The flags that say which Podman and which data folder, and further ones of `serve` by name. */
+export function hostArgs(...more: OptionName[]): Args {
+  const all = serveArgs();
+  const names = ["podman", "data-dir", ...more, "config"];
+  return Object.fromEntries(names.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
+}
+
+/** The configuration of `serve` as far as it concerns a verb that serves nothing. */
+export function loadHostConfig(flags: Flags, environment: Environment, log: Log): HostConfig {
+  const given = { ...pick(flags, HOST_FLAGS), insecure: true };
+  const { config } = loadServeConfig(given, pick(environment, HOST_VARIABLES), (path) => readFileSync(path, "utf8"));
+  return { ...hostOptions(config, environment, log), image: config.image };
+}
+
+const HOST_FLAGS = ["podman", "data-dir", "image", "config"];
+const HOST_VARIABLES = [
+  ...["PODEXEC_PODMAN", "PODEXEC_DATA_DIR", "PODEXEC_IMAGE", "PODEXEC_CONFIG"],
+  ...["XDG_DATA_HOME", "LOCALAPPDATA"],
+];
+
+function pick<Value>(from: Readonly<Record<string, Value>>, names: readonly string[]): Record<string, Value> {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
+}
+
+/** What `openHost` needs of a configuration. */
+export function hostOptions(
+  config: { podman: string; dataDir: string },
+  environment: Environment,
+  log: Log,
+): HostOptions {
+  return { program: config.podman, searchPath: environment["PATH"] ?? "", dataFolder: config.dataDir, log };
+}
+
+/**
+ * Makes sure that an image is there, building it where that was asked for.
+ *
+ * @throws PodexecError IMAGE_MISSING with the command that builds it
+ */
+export async function requireImage(
+  host: Host,
+  config: { image: string; build: boolean },
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await imageExists(host.podman, config.image)) return;
+  if (!config.build) throw imageMissing(config.image);
+  void signal;
+  log.info(`building ${config.image}`);
+}
+
+/** An engine for this process as an owner of sandboxes. */
+export function openEngine(host: Host, options: EngineOptions, owner = newOwner()): PodmanEngine {
+  const { dataFolder, log, spillLimit = SMALL_SPILL } = options;
+  return new PodmanEngine({ ...host, owner, dataFolder, spillLimit, warn: (message) => log.warn(message) });
+}
+
+export interface EngineOptions {
+  dataFolder: string;
+  log: Log;
+  /** Bytes that the output files of one sandbox may take together; default 1 MiB. */
+  spillLimit?: number;
+}
+
+function newOwner(): Owner {
+  return thisOwner(randomBytes(6).toString("hex"));
+}
+
+async function findAdaptation(podman: Podman, options: HostOptions): Promise<Adaptation> {
+  const facts = await readFacts(podman);
+  options.log.info("finding out what Podman needs on this host, with a trial sandbox");
+  const image = await trialImage(podman, facts.info.host.arch);
+  try {
+    return await adapt(facts, async (adaptation) => {
+      const engine = openEngine({ podman, adaptation }, options);
+      const sandbox = await Sandbox.create(engine, { ...TRIAL_SPEC, image: image.name });
+      await sandbox.remove();
+    });
+  } finally {
+    await image.remove();
+  }
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isRootless, openSandbox, run, temporaryFolder } from "../../support/sandboxes.ts";
+
+test("a workspace is mounted at /workspace, readable and writable from both sides [workspace.mounted]", async () => {
+  const path = temporaryFolder();
+  writeFileSync(join(path, "from-host"), "hello");
+  const sandbox = await openSandbox({ workspace: { path, readOnly: false } });
+  const outcome = await run(sandbox, "pwd; cat from-host; mkdir -p made; echo 'from inside' > made/file");
+  expect(outcome).toMatchObject({ output: "/workspace\nhello", retval: 0 });
+  expect(readFileSync(join(path, "made/file"), "utf8")).toBe("from inside\n");
+}, 30_000);
+
+test("files made in a workspace belong to the workspace's owner on the host [workspace.owner]", async () => {
+  const path = temporaryFolder();
+  const owner = isRootless ? (process.getuid?.() ?? 0) : 12_345;
+  if (!isRootless) chownSync(path, owner, owner);
+  writeFileSync(join(path, "old"), "");
+  if (!isRootless) chownSync(join(path, "old"), owner, owner);
+  const sandbox = await openSandbox({ workspace: { path, readOnly: false } });
+  const outcome = await run(sandbox, "touch new; mkdir sub; touch sub/deep; echo changed > old; stat -c %u new old .");
+  expect(outcome.output).toBe("0\n0\n0\n");
+  for (const name of ["new", "sub", "sub/deep", "old"])
+    expect([name, statSync(join(path, name)).uid]).toEqual([name, owner]);
+}, 30_000);
+
+test("a read-only workspace cannot be changed [workspace.read-only]", async () => {
+  const path = temporaryFolder();
+  const sandbox = await openSandbox({ workspace: { path, readOnly: true } });
+  const outcome = await run(sandbox, "touch /workspace/x");
+  expect(outcome.retval).not.toBe(0);
+  expect(outcome.output).toContain("Read-only file system");
+}, 30_000);
+
+test.each(["with space", 'quote"and,comma', "--privileged", "ümlaut:colon", "$(touch x)"])(
+  "a workspace named %p is taken as it is [workspace.name]",
+  async (name) => {
+    const path = join(temporaryFolder(), name);
+    mkdirSync(path);
+    const sandbox = await openSandbox({ workspace: { path, readOnly: false } });
+    expect(await run(sandbox, "echo kept > file")).toMatchObject({ retval: 0 });
+    expect(readFileSync(join(path, "file"), "utf8")).toBe("kept\n");
+  },
+  30_000,
+);
