@@ -117,12 +117,28 @@ export function readAsset(path: string): Uint8Array {
   return readFileSync(location);
 }
 
-/** This process's environment without what would change a child's Bun (`BUN_BE_BUN=1` turns podexec into the bun CLI). */
+/** The machines, as `uname -m` names them, that the agent is compiled for. */
+export const AGENT_MACHINES = ["x86_64", "aarch64"] as const;
+export type AgentMachine = (typeof AGENT_MACHINES)[number];
+
+/** The agent's executable for a machine. @throws Error where this build of podexec lacks it */
+export function readAgent(machine: AgentMachine): Uint8Array {
+  return readAsset(`images/agent/build/agent-${machine}`);
+}
+
+/** This process's environment. */
+export function environment(): Record<string, string> {
+  const defined = Object.entries(process.env).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(defined) as Record<string, string>;
+}
+
+/**
+ * What of the environment children get: not what would change a child's Bun (`BUN_BE_BUN=1` turns podexec into the bun
+ * CLI), and not podexec's own variables, which hold its token.
+ */
 export function childEnvironment(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && !name.startsWith("BUN_"),
-  );
-  return Object.fromEntries(entries) as Record<string, string>;
+  const kept = Object.entries(environment()).filter(([name]) => !/^(BUN|PODEXEC)_/.test(name));
+  return Object.fromEntries(kept);
 }
 
 function assetLocation(path: string): string {

@@ -3,7 +3,7 @@ import { PodexecError, toPodexecError } from "../errors.ts";
 import { imageExists } from "../podman/images.ts";
 import { readFacts } from "../podman/host.ts";
 import { Podman } from "../podman/client.ts";
-import { listen, readAsset } from "../runtime.ts";
+import { AGENT_MACHINES, listen, readAgent } from "../runtime.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { isolationProbes, verdict } from "../sandbox/probes.ts";
 import type { SandboxSpec } from "../sandbox/engine.ts";
@@ -41,11 +41,12 @@ export const doctor = defineVerb({
     probes: { type: "boolean", default: true, summary: "Try to break out of a sandbox, in ways that do no harm" },
     json: jsonFlag,
   },
-  async run({ args, environment, io, log }) {
-    const config = loadHostConfig(args, environment, log);
+  async run(context) {
+    const { args, io } = context;
+    const config = loadHostConfig(context);
     const findings: (Finding & { check: string })[] = [];
     for (const check of CHECKS) {
-      if (check.name === "isolation" && args.probes === false) continue;
+      if (check.name === "isolation" && !args.probes) continue;
       for (const finding of await examine(check, config)) {
         findings.push({ check: check.name, ...finding });
         if (!args.json) await io.stdout.write(lineOf(check.name, finding));
@@ -92,9 +93,8 @@ async function checkImage(config: HostConfig): Promise<Finding[]> {
 }
 
 async function checkAgent(): Promise<Finding[]> {
-  const names = ["x86_64", "aarch64"];
-  for (const name of names) readAsset(`images/agent/build/agent-${name}`);
-  return [{ status: "ok", says: `this podexec brings the agent for ${names.join(" and ")}` }];
+  AGENT_MACHINES.forEach(readAgent);
+  return [{ status: "ok", says: `this podexec brings the agent for ${AGENT_MACHINES.join(" and ")}` }];
 }
 
 async function checkIsolation(config: HostConfig): Promise<Finding[]> {

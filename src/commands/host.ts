@@ -7,13 +7,13 @@ import type { OptionName } from "../options.ts";
 import { AdaptationCache } from "../podman/cache.ts";
 import { Podman } from "../podman/client.ts";
 import { PodmanEngine } from "../podman/engine.ts";
-import { imageExists, imageMissing } from "../podman/images.ts";
-import { adapt, readFacts, type Adaptation } from "../podman/host.ts";
+import type { Adaptation } from "../podman/adaptation.ts";
+import { adapt, readFacts } from "../podman/host.ts";
 import { thisOwner, type Owner } from "../podman/labels.ts";
 import { trialImage } from "../podman/trial.ts";
 import type { SandboxSpec } from "../sandbox/engine.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import type { Args, Environment } from "./command.ts";
+import type { Args, VerbContext } from "./command.ts";
 import { serveArgs } from "./serve-args.ts";
 
 export interface HostOptions {
@@ -23,6 +23,8 @@ export interface HostOptions {
   searchPath: string;
   dataFolder: string;
   log: Log;
+  /** Ends whatever Podman is asked. */
+  signal: AbortSignal;
 }
 
 /** One Podman, and how it has to be called here. */
@@ -72,10 +74,11 @@ export function hostArgs(...more: OptionName[]): Args {
 }
 
 /** The configuration of `serve` as far as it concerns a verb that serves nothing. */
-export function loadHostConfig(flags: Flags, environment: Environment, log: Log): HostConfig {
-  const given = { ...pick(flags, HOST_FLAGS), insecure: true };
-  const { config } = loadServeConfig(given, pick(environment, HOST_VARIABLES), (path) => readFileSync(path, "utf8"));
-  return { ...hostOptions(config, environment, log), image: config.image };
+export function loadHostConfig(context: Surroundings & { args: Flags }): HostConfig {
+  const given = { ...pick(context.args, HOST_FLAGS), insecure: true };
+  const variables = pick(context.environment, HOST_VARIABLES);
+  const { config } = loadServeConfig(given, variables, (path) => readFileSync(path, "utf8"));
+  return { ...hostOptions(config, context), image: config.image };
 }
 
 const HOST_FLAGS = ["podman", "data-dir", "image", "config"];
@@ -91,28 +94,13 @@ function pick<Value>(from: Readonly<Record<string, Value>>, names: readonly stri
 /** What `openHost` needs of a configuration. */
 export function hostOptions(
   config: { podman: string; dataDir: string },
-  environment: Environment,
-  log: Log,
+  { environment, log, signal }: Surroundings,
 ): HostOptions {
-  return { program: config.podman, searchPath: environment["PATH"] ?? "", dataFolder: config.dataDir, log };
+  return { program: config.podman, searchPath: environment["PATH"] ?? "", dataFolder: config.dataDir, log, signal };
 }
 
-/**
- * Makes sure that an image is there, building it where that was asked for.
- *
- * @throws PodexecError IMAGE_MISSING with the command that builds it
- */
-export async function requireImage(
-  host: Host,
-  config: { image: string; build: boolean },
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  if (await imageExists(host.podman, config.image)) return;
-  if (!config.build) throw imageMissing(config.image);
-  void signal;
-  log.info(`building ${config.image}`);
-}
+/** What a verb's context says about where it runs. */
+export type Surroundings = Pick<VerbContext, "environment" | "log" | "signal">;
 
 /** An engine for this process as an owner of sandboxes. */
 export function openEngine(host: Host, options: EngineOptions, owner = newOwner()): PodmanEngine {
@@ -132,13 +120,14 @@ function newOwner(): Owner {
 }
 
 async function findAdaptation(podman: Podman, options: HostOptions): Promise<Adaptation> {
-  const facts = await readFacts(podman);
+  const { signal } = options;
+  const facts = await readFacts(podman, signal);
   options.log.info("finding out what Podman needs on this host, with a trial sandbox");
-  const image = await trialImage(podman, facts.info.host.arch);
+  const image = await trialImage(podman, facts.info.host.arch, signal);
   try {
     return await adapt(facts, async (adaptation) => {
       const engine = openEngine({ podman, adaptation }, options);
-      const sandbox = await Sandbox.create(engine, { ...TRIAL_SPEC, image: image.name });
+      const sandbox = await Sandbox.create(engine, { ...TRIAL_SPEC, image: image.name }, signal);
       await sandbox.remove();
     });
   } finally {

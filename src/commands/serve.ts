@@ -15,8 +15,9 @@ import type { SandboxSpec } from "../sandbox/engine.ts";
 import { Pool } from "../sandbox/pool.ts";
 import { Registry } from "../sandbox/registry.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import { defineVerb } from "./command.ts";
-import { hostOptions, openEngine, openHost, requireImage } from "./host.ts";
+import { requireImage } from "./build-image.ts";
+import { defineVerb, type VerbContext } from "./command.ts";
+import { hostOptions, openEngine, openHost } from "./host.ts";
 import { serveArgs } from "./serve-args.ts";
 
 /** Bytes that the output files of one sandbox may take together. */
@@ -28,9 +29,10 @@ const PRINCIPAL = "local";
 export const serve = defineVerb({
   args: serveArgs(),
   examples: ["podexec serve", "podexec serve --workspace . --port 9000", "podexec serve --transport stdio"],
-  async run({ args, environment, log, signal }) {
+  async run(context) {
+    const { args, environment, log, signal } = context;
     const { config } = loadServeConfig(args, environment, (path) => readFileSync(path, "utf8"));
-    const parts = await assemble(config, environment, log, signal);
+    const parts = await assemble(config, context);
     try {
       if (config.transport === "stdio") await overStdio(parts, log, signal);
       else await overHttp(parts, config, log, signal);
@@ -48,14 +50,10 @@ interface Parts {
 }
 
 /** Everything below the transport. Fails before anything listens. */
-async function assemble(
-  config: ServeConfig,
-  environment: Readonly<Record<string, string>>,
-  log: Log,
-  signal: AbortSignal,
-): Promise<Parts> {
-  const host = await openHost(hostOptions(config, environment, log));
-  await requireImage(host, config, log, signal);
+async function assemble(config: ServeConfig, context: VerbContext): Promise<Parts> {
+  const { log } = context;
+  const host = await openHost(hostOptions(config, context));
+  await requireImage(host, config, context);
   const engine = openEngine(host, { dataFolder: config.dataDir, log, spillLimit: SPILL_LIMIT });
   const spec = sandboxSpec(config);
   const create = (stop: AbortSignal) => Sandbox.create(engine, spec, stop);

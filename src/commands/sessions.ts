@@ -7,8 +7,9 @@ import { table } from "./table.ts";
 /** `podexec sessions list`: every sandbox of podexec on this Podman. */
 export const list = defineVerb({
   args: { ...hostArgs(), json: jsonFlag },
-  async run({ args, environment, io, log }) {
-    const config = loadHostConfig(args, environment, log);
+  async run(context) {
+    const { args, io } = context;
+    const config = loadHostConfig(context);
     const sandboxes = await openEngine(await openHost(config), config).list();
     if (args.json) return io.stdout.write(`${JSON.stringify(sandboxes.map(toJson), null, 2)}\n`);
     if (sandboxes.length === 0) return io.stderr.write("no sandboxes\n");
@@ -26,16 +27,17 @@ export const kill = defineVerb({
     json: jsonFlag,
   },
   examples: ["podexec sessions kill podexec-1f2e3d4c5b6a", "podexec sessions kill --orphans"],
-  async run({ args, environment, io, log }) {
-    const names = (args.names ?? []) as readonly string[];
+  async run(context) {
+    const { args, io } = context;
+    const { names } = args;
     if (names.length === 0 && !args.all && !args.orphans) {
       throw new PodexecError("USAGE", "nothing to kill is named", { hint: "Give names, --orphans or --all." });
     }
-    const config = loadHostConfig(args, environment, log);
+    const config = loadHostConfig(context);
     const engine = openEngine(await openHost(config), config);
-    const doomed = choose(await engine.list(), names, args.all === true, args.orphans === true);
+    const doomed = choose(await engine.list(), names, args.all, args.orphans);
     for (const sandbox of doomed) await engine.remove(sandbox);
-    await report(io, doomed, args.json === true);
+    await report(io, doomed, args.json);
   },
 });
 

@@ -22,7 +22,7 @@ export interface GatePolicy {
   bodyLimit: number;
 }
 
-export const PATH = "/mcp";
+const PATH = "/mcp";
 const METHODS = ["GET", "POST", "DELETE"];
 const REFUSED = -32000;
 

@@ -1,12 +1,12 @@
 /** From a sandbox's specification to the arguments of `podman run`. */
 import type { SandboxSpec } from "../sandbox/engine.ts";
-import type { Adaptation } from "./host.ts";
+import type { Adaptation } from "./adaptation.ts";
 
 /** Where the agent, and for the moment of the start its socket, lie inside a sandbox. */
-export const AGENT_FOLDER = "/run/podexec";
+const AGENT_FOLDER = "/run/podexec";
 
 /** What apt, git and builds need of root's capabilities (capabilities(7)). */
-export const KEPT_CAPABILITIES = [
+const KEPT_CAPABILITIES = [
   "chown",
   "dac_override",
   "fowner",

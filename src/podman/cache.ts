@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { z } from "zod";
-import type { Adaptation } from "./host.ts";
+import type { Adaptation } from "./adaptation.ts";
 import { bootId } from "./labels.ts";
 
 const FORMAT = 1;

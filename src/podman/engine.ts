@@ -16,7 +16,7 @@ import { runArgs } from "./args.ts";
 import { failedError, type Podman } from "./client.ts";
 import { SandboxFolders } from "./folder.ts";
 import { whyGone } from "./gone.ts";
-import type { Adaptation } from "./host.ts";
+import type { Adaptation } from "./adaptation.ts";
 import { imageArchitecture } from "./images.ts";
 import { isAlive, LABEL, labelArgs, ownerOf, type Owner } from "./labels.ts";
 import { psSchema } from "./schemas.ts";
@@ -57,7 +57,7 @@ export class PodmanEngine implements Engine {
     await this.#starts.take();
     try {
       signal?.throwIfAborted();
-      await this.#start(name, architecture, spec);
+      await this.#start(name, architecture, spec, signal);
       return { name };
     } catch (error) {
       await this.remove({ name });
@@ -122,14 +122,14 @@ export class PodmanEngine implements Engine {
     return left;
   }
 
-  async #start(name: string, architecture: string, spec: SandboxSpec): Promise<void> {
+  async #start(name: string, architecture: string, spec: SandboxSpec, signal?: AbortSignal): Promise<void> {
     const { owner, adaptation, spillLimit } = this.#options;
     const folder = this.#folders.prepare(name, architecture, owner);
     const workspace = spec.workspace && (await mountWorkspace(this.#folders, name, spec.workspace.path));
     if (workspace?.warning) this.#options.warn(workspace.warning);
     const place = { name, folder, labels: labelArgs(owner), blocked: ownAddresses(), spillLimit };
     const args = runArgs(spec, workspace ? { ...place, workspace: workspace.path } : place, adaptation);
-    await this.#podman.must(args, { timeoutMs: START_LIMIT_MS });
+    await this.#podman.must(args, { timeoutMs: START_LIMIT_MS, ...(signal ? { signal } : {}) });
     await workspace?.release();
     await this.#untilListening(name);
     this.#folders.seal(name);

@@ -13,14 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { readAsset } from "../runtime.ts";
+import { PodexecError } from "../errors.ts";
+import { readAgent, type AgentMachine } from "../runtime.ts";
 import { ownerSchema, type Owner } from "./labels.ts";
 
 /** The architectures of images that podexec has an agent for, as Podman names them. */
-const AGENT_ASSETS: Record<string, string> = {
-  amd64: "images/agent/build/agent-x86_64",
-  arm64: "images/agent/build/agent-aarch64",
-};
+const MACHINES: Readonly<Record<string, AgentMachine>> = { amd64: "x86_64", arm64: "aarch64" };
 
 /** The folders of all sandboxes below podexec's data folder. */
 export class SandboxFolders {
@@ -63,12 +61,16 @@ export class SandboxFolders {
     return join(this.#sandboxes, name, "s");
   }
 
-  /** Whether the agent listens. @throws Error with what the agent said where it gave up */
+  /** Whether the agent listens. @throws PodexecError PODMAN_UNUSABLE with what the agent said where it gave up */
   isListening(name: string): boolean {
     const folder = this.mountedFolder(name);
+    if (existsSync(join(folder, "s"))) return true;
     const complaint = join(folder, "s.err");
-    if (existsSync(complaint)) throw new Error(readFileSync(complaint, "utf8").trim());
-    return existsSync(join(folder, "s"));
+    if (!existsSync(complaint)) return false;
+    const said = readFileSync(complaint, "utf8").trim();
+    throw new PodexecError("PODMAN_UNUSABLE", `the sandbox cannot be made safe on this host: ${said}`, {
+      hint: "`podexec doctor` checks what is missing.",
+    });
   }
 
   /**
@@ -131,9 +133,9 @@ export class SandboxFolders {
    * @throws Error where there is no agent for it
    */
   agentFile(architecture: string): string {
-    const asset = AGENT_ASSETS[architecture];
-    if (!asset) throw new Error(`podexec has no agent for images of architecture ${architecture || "unknown"}`);
-    const bytes = readAsset(asset);
+    const machine = MACHINES[architecture];
+    if (!machine) throw new Error(`podexec has no agent for images of architecture ${architecture || "unknown"}`);
+    const bytes = readAgent(machine);
     const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
     const file = join(this.#agents, `agent-${architecture}-${digest}`);
     if (existsSync(file)) return file;

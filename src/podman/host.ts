@@ -1,32 +1,12 @@
 /** What this host's Podman needs: found out by starting a trial sandbox and reading why it fails. */
 import { readFileSync } from "node:fs";
 import { PodexecError, toPodexecError } from "../errors.ts";
+import type { Adaptation, HostFacts } from "./adaptation.ts";
 import { CAUSES, REMEDIES } from "./remedies.ts";
 import { infoSchema, type PodmanInfo } from "./schemas.ts";
 import { failedError, parseJson, type Podman } from "./client.ts";
 
-/** The flags with which sandboxes start on this host. */
-export interface Adaptation {
-  /** Before the verb, such as `--runtime runc`. */
-  globalArgs: string[];
-  /** For `podman run`, such as `--ulimit nofile=...`. */
-  runArgs: string[];
-  /** The network that gives each sandbox the internet and nothing else. */
-  network: string;
-  selinux: boolean;
-  /** Which limits this Podman can set. */
-  limits: { memory: boolean; cpus: boolean; pids: boolean };
-  /** What was adapted and what had to be left out, for people. */
-  says: string[];
-}
-
-export interface HostFacts {
-  info: PodmanInfo;
-  /** The open-files and process limits that this process may hand on. */
-  ulimits: { nofile: number; nproc: number };
-}
-
-export const OLDEST_PODMAN = [4, 3] as const;
+const OLDEST_PODMAN = [4, 3] as const;
 const MAX_TRIALS = 8;
 
 /**
@@ -34,9 +14,9 @@ const MAX_TRIALS = 8;
  *
  * @throws PodexecError PODMAN_MISSING, PODMAN_TOO_OLD, PODMAN_UNUSABLE
  */
-export async function readFacts(podman: Podman): Promise<HostFacts> {
+export async function readFacts(podman: Podman, signal?: AbortSignal): Promise<HostFacts> {
   const args = ["info", "--format", "json"];
-  const result = await podman.run(args);
+  const result = await podman.run(args, signal ? { signal } : {});
   if (result.status !== 0) throw unusable(result.stderr) ?? failedError(args, result);
   const info = parseJson(args, result.stdout, infoSchema);
   requireVersion(info.version.Version);
@@ -73,6 +53,7 @@ export async function adapt(facts: HostFacts, trial: (adaptation: Adaptation) =>
       return adaptation;
     } catch (thrown) {
       const error = toPodexecError(thrown);
+      if (error.code === "CANCELLED") throw error;
       const said = `${error.message}\n${error.details ?? ""}`;
       const remedy = REMEDIES.find((row) => !used.has(row.name) && row.when.test(said));
       const next = count < MAX_TRIALS ? remedy?.apply(adaptation, facts) : undefined;

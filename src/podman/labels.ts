@@ -4,10 +4,10 @@ import { hostname } from "node:os";
 import { z } from "zod";
 
 export const LABEL = "podexec";
-export const OWNER_LABEL = "podexec.owner";
-export const PID_LABEL = "podexec.pid";
-export const BOOT_LABEL = "podexec.boot";
-export const HOST_LABEL = "podexec.host";
+const OWNER_LABEL = "podexec.owner";
+const PID_LABEL = "podexec.pid";
+const BOOT_LABEL = "podexec.boot";
+const HOST_LABEL = "podexec.host";
 
 /**
  * The server that owns sandboxes: a process, named so that it cannot be mistaken for a later one with its pid. `pid` is

@@ -1,5 +1,5 @@
 /** Two tables: what podexec can adapt by itself, and what only the host's owner can mend. Checked top down. */
-import type { Adaptation, HostFacts } from "./host.ts";
+import type { Adaptation, HostFacts } from "./adaptation.ts";
 
 interface Remedy {
   name: string;

@@ -15,12 +15,13 @@ import { LABEL } from "./labels.ts";
 export async function trialImage(
   podman: Podman,
   architecture: string,
+  signal: AbortSignal,
 ): Promise<{ name: string; remove(): Promise<void> }> {
   const name = `localhost/podexec-trial:${randomBytes(6).toString("hex")}`;
   const folder = mkdtempSync(join(tmpdir(), "podexec-trial-"));
   try {
     writeFileSync(join(folder, "Containerfile"), `FROM scratch\nLABEL ${LABEL}.trial=1\n`);
-    await podman.must(["build", "--quiet", "--arch", architecture, "--tag", name, folder]);
+    await podman.must(["build", "--quiet", "--arch", architecture, "--tag", name, folder], { signal });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -70,7 +70,7 @@ function joinAdjacent(
       runs.push({ offset: piece.offset, parts: [piece.bytes], end: piece.offset + piece.bytes.length });
     }
   }
-  return runs.map(({ offset, parts }) => ({ offset, bytes: parts.length === 1 ? parts[0]! : Buffer.concat(parts) }));
+  return runs.map(({ offset, parts }) => ({ offset, bytes: Buffer.concat(parts) }));
 }
 
 /** Decodes bytes that may begin or end in the middle of a character: the torn character is left out there. */

@@ -1,3 +1,4 @@
+import { toPodexecError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -58,7 +59,7 @@ export class Pool {
       else this.#ready.push(sandbox);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      this.#options.log.warn(`pool: a sandbox could not be started: ${error instanceof Error ? error.message : error}`);
+      this.#options.log.warn(`pool: a sandbox could not be started: ${toPodexecError(error).message}`);
     }
   }
 }

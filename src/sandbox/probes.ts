@@ -141,45 +141,45 @@ const AGENT: readonly Probe[] = [
 ];
 
 function networkProbes(targets: ProbeTargets): Probe[] {
-  const { addresses, port } = targets.host;
-  const hostAddresses = [
-    ...addresses,
-    "host.containers.internal",
-    "10.0.2.2",
-    "$(ip route | sed -n 's/^default via \\([^ ]*\\).*/\\1/p')",
-  ];
-  const probes: Probe[] = [
-    {
-      id: "host-services",
-      cannot: "reach services of the host, through its loopback or its other addresses",
-      script: attempt(hostAddresses.map((address) => `timeout 2 nc -z -w 1 ${address} ${port}`).join(" || ")),
-    },
-    {
-      id: "link-local",
-      cannot: "reach link-local addresses, where clouds keep credentials",
-      script: attempt(
-        "ip route get 169.254.169.254 || ip -6 route get fe80::1 || ip -6 addr show scope link | grep -v '^.*lo:' | grep -q fe80",
-      ),
-    },
-    {
-      id: "routes",
-      cannot: "change its routes or addresses",
-      script: attempt(
-        "ip route add 198.51.100.0/24 dev lo || ip addr add 198.51.100.1/32 dev lo || ip link set lo down",
-      ),
-    },
-    {
-      id: "server-environment",
-      cannot: "see the server's environment",
-      script: attempt(
-        `env | grep -q '^${targets.serverVariable}=' || grep -qz '^${targets.serverVariable}=' /proc/*/environ`,
-      ),
-    },
-  ];
-  if (targets.neighbour !== undefined) {
-    probes.push({ id: "neighbour", cannot: "reach another sandbox", script: connects(targets.neighbour, 7) });
-  }
-  return probes;
+  const neighbour: Probe = {
+    id: "neighbour",
+    cannot: "reach another sandbox",
+    script: connects(targets.neighbour ?? "", 7),
+  };
+  return [hostProbe(targets), ...ROUTING, environmentProbe(targets), ...(targets.neighbour ? [neighbour] : [])];
+}
+
+const ROUTING: readonly Probe[] = [
+  {
+    id: "link-local",
+    cannot: "reach link-local addresses, where clouds keep credentials",
+    script: attempt(
+      "ip route get 169.254.169.254 || ip -6 route get fe80::1 || ip -6 addr show scope link | grep -v '^.*lo:' | grep -q fe80",
+    ),
+  },
+  {
+    id: "routes",
+    cannot: "change its routes or addresses",
+    script: attempt("ip route add 198.51.100.0/24 dev lo || ip addr add 198.51.100.1/32 dev lo || ip link set lo down"),
+  },
+];
+
+function hostProbe({ host: { addresses, port } }: ProbeTargets): Probe {
+  const gateway = "$(ip route | sed -n 's/^default via \\([^ ]*\\).*/\\1/p')";
+  const all = [...addresses, "host.containers.internal", "10.0.2.2", gateway];
+  return {
+    id: "host-services",
+    cannot: "reach services of the host, through its loopback or its other addresses",
+    script: attempt(all.map((address) => `timeout 2 nc -z -w 1 ${address} ${port}`).join(" || ")),
+  };
+}
+
+function environmentProbe({ serverVariable }: ProbeTargets): Probe {
+  return {
+    id: "server-environment",
+    cannot: "see the server's environment",
+    script: attempt(`env | grep -q '^${serverVariable}=' || grep -qz '^${serverVariable}=' /proc/*/environ`),
+  };
 }
 
 /** All probes that do no harm to the sandbox they run in. */

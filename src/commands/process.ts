@@ -1,0 +1,52 @@
+/** The process as a verb sees it: where to write, the environment, the signals. */
+import { readFileSync } from "node:fs";
+import { isatty } from "node:tty";
+import { PodexecError } from "../errors.ts";
+import { environment } from "../runtime.ts";
+import type { Output } from "./command.ts";
+import type { World } from "./dispatch.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * What this process gives to a verb; signals are taken over from here on.
+ *
+ * @param onSecondSignal called when a signal comes after the one that aborted
+ */
+export function processWorld(onSecondSignal: () => void): World {
+  const stopping = new AbortController();
+  for (const name of SIGNALS.filter((signal) => !isIgnored(signal))) {
+    process.on(name, () => {
+      if (stopping.signal.aborted) onSecondSignal();
+      stopping.abort(new PodexecError("INTERRUPTED", `interrupted by ${name}`));
+    });
+  }
+  return {
+    io: { stdout: outputTo(process.stdout), stderr: outputTo(process.stderr) },
+    environment: environment(),
+    signal: stopping.signal,
+  };
+}
+
+function outputTo(stream: NodeJS.WriteStream & { fd: number }): Output {
+  // A write's failure reaches its caller through the callback; without a listener it would end the process as well.
+  stream.on("error", () => {});
+  return {
+    isTerminal: isatty(stream.fd),
+    write: (text) =>
+      new Promise((resolve, reject) => {
+        stream.write(text, (error) => (error ? reject(error) : resolve()));
+      }),
+  };
+}
+
+/** True for the SIGHUP that `nohup` has switched off: a handler would switch it on again. */
+function isIgnored(signal: (typeof SIGNALS)[number]): boolean {
+  if (signal !== "SIGHUP" || process.platform !== "linux") return false;
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+    return (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
