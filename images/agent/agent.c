@@ -3,6 +3,7 @@
 #include "agent.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -131,18 +132,22 @@ static int failed(const char *what)
 
 static int serve(const struct options *options)
 {
+    char complaints[256];
+    snprintf(complaints, sizeof complaints, "%s.err", options->socket);
+    complaint_file = complaints;
     settings = options;
     if (!open_streams() || getrandom(instance, sizeof instance, 0) != sizeof instance)
         return failed("setup");
     if (!keeper_setup() || !loop_open() || !take_signals() || !watch_add(KICK_FD, WATCH_KICK, 0, EPOLLIN))
         return failed("setup");
     if (prctl(PR_SET_CHILD_SUBREAPER, 1))
-        return failed("subreaper");
+        warn("processes that leave their command's tree are not found: %s", strerror(errno));
     if (!lock_down(options))
         return EXIT_SETUP;
     spill_setup(options->spill_dir, options->spill_limit);
     if (!listen_on(options->socket))
         return failed(options->socket);
+    complaint_file = NULL;
     lease_renew();
     run();
     connections_bye(ending_reason);

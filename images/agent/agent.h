@@ -88,6 +88,7 @@ enum watch { WATCH_LISTEN = 1, WATCH_SIGNAL, WATCH_KICK, WATCH_CONNECTION, WATCH
 
 #define NEVER INT64_MAX
 int64_t now_us(void);
+extern const char *complaint_file;
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *map_private(size_t size);
 void unmap(void *address, size_t size);
@@ -137,6 +138,7 @@ size_t spill_write(struct spill *s, const void *bytes, size_t length);
 size_t spill_read(struct spill *s, uint64_t offset, void *bytes, size_t length);
 void spill_finish(struct spill *s);
 void spill_disown(struct spill *s);
+uint64_t spill_size(const struct spill *s);
 const char *spill_path(const struct spill *s);
 
 /* ---- output.c: what a command wrote */

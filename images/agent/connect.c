@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { CONNECT_TRIES = 500, CONNECT_PAUSE_US = 10000 };
+
 struct lane {
     int from, to;
     size_t start, end;
@@ -27,6 +29,17 @@ static int open_socket(const char *path)
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
         close(fd);
         return -1;
+    }
+    return fd;
+}
+
+/* Who comes right after the start of a sandbox waits for its agent: locking the network takes a moment. */
+static int await_socket(const char *path)
+{
+    int fd = open_socket(path);
+    for (int tries = 0; fd < 0 && errno == ENOENT && tries < CONNECT_TRIES; tries++) {
+        usleep(CONNECT_PAUSE_US);
+        fd = open_socket(path);
     }
     return fd;
 }
@@ -54,7 +67,7 @@ static bool move(struct lane *l, short readable, short writable)
 int connect_relay(const char *path)
 {
     prctl(PR_SET_DUMPABLE, 0);
-    int fd = open_socket(path);
+    int fd = await_socket(path);
     if (fd < 0) {
         say("agent: connect to %s: %s", path, strerror(errno));
         return 69;

@@ -18,17 +18,17 @@ static int listen_fd = -1;
 bool listen_on(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat st;
-    if (strlen(path) >= sizeof address.sun_path) {
+    if (strlen(path) + 1 >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return false;
     }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
-        unlink(path);
+    /* Under its name the socket is seen only when it listens: podexec takes it away the moment it sees it. */
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s~", path);
+    unlink(address.sun_path);
     listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return listen_fd >= 0 && !bind(listen_fd, (struct sockaddr *)&address, sizeof address) && !chmod(path, 0666) &&
-           !listen(listen_fd, MAX_CONNECTIONS) && watch_add(listen_fd, WATCH_LISTEN, 0, EPOLLIN);
+    return length > 0 && listen_fd >= 0 && !bind(listen_fd, (struct sockaddr *)&address, sizeof address) &&
+           !chmod(address.sun_path, 0666) && !listen(listen_fd, MAX_CONNECTIONS) && !rename(address.sun_path, path) &&
+           watch_add(listen_fd, WATCH_LISTEN, 0, EPOLLIN);
 }
 
 /* Pid 0: a peer outside this pid namespace. A parent outside: somebody entered with `podman exec`. */

@@ -3,7 +3,7 @@
 #include "agent.h"
 #include <string.h>
 
-enum { PIECE = 65536, NAME_ROOM = 160 };
+enum { PIECE = 65536, NAME_ROOM = 160, RETRY_US = 5000 };
 
 static unsigned char piece[PIECE];
 
@@ -103,8 +103,12 @@ static bool push_end(struct command *c, struct connection *to)
 
 static void push_start(struct command *c, struct connection *to)
 {
-    if (!c->started_due || !c->main)
+    if (!c->started_due)
         return;
+    if (!c->main) {
+        deliver_soon(c, RETRY_US);
+        return;
+    }
     size_t frame = frame_begin(&to->out, STARTED, c->id);
     put_number(&to->out, (uint32_t)c->main, 4);
     frame_end(&to->out, frame);

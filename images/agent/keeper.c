@@ -157,8 +157,7 @@ static _Noreturn void run_keeper(const struct start *start, int in, int out, str
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         fail(report, STEP_FORK);
     close_the_rest();
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-        fail(report, STEP_FORK);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t child = vfork();
     if (child == 0)
         become(start, report);

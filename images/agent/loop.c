@@ -1,5 +1,6 @@
 /* Tools of the event loop: clock, memory that forks do not copy, epoll. */
 #include "agent.h"
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -16,6 +17,19 @@ int64_t now_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+const char *complaint_file;
+
+/* Nobody reads the standard error of a sandbox that never came up: what is said is left where podexec looks for it. */
+static void leave_complaint(const char *line, size_t length)
+{
+    int fd = complaint_file ? open(complaint_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+    if (fd < 0)
+        return;
+    if (write(fd, line, length) < 0)
+        complaint_file = NULL;
+    close(fd);
+}
+
 void say(const char *format, ...)
 {
     char line[512];
@@ -28,6 +42,7 @@ void say(const char *format, ...)
     if ((size_t)length > sizeof line - 2)
         length = sizeof line - 2;
     line[length++] = '\n';
+    leave_complaint(line, (size_t)length);
     if (write(STDERR_FILENO, line, (size_t)length) < 0)
         return;
 }

@@ -1,5 +1,6 @@
 /* Where the sandbox may not connect to: link-local addresses, its own subnets and what --block names. */
 #include "agent.h"
+#include <unistd.h>
 #include "netlink.h"
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -235,6 +236,11 @@ bool lock_network(const struct options *o)
 {
     if (!o->lock_network && !o->block && !o->allow)
         return true;
+    /* Anywhere else these would be the routes of the host itself. */
+    if (getpid() != 1) {
+        say("agent: the network is locked only by the first process of a sandbox");
+        return false;
+    }
     if (!parse_list(o->block, &blocked, "--block") || !parse_list(o->allow, &allowed, "--allow"))
         return false;
     parse_list("169.254.0.0/16,224.0.0.0/4,255.255.255.255,fe80::/10", &blocked, "");

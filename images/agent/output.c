@@ -84,10 +84,10 @@ uint64_t record_dropped(const struct record *r)
 {
     if (r->memory && r->total <= 2 * MEMORY_HALF)
         return 0;
-    return r->total - (r->file ? r->kept : 0);
+    return r->total - spill_size(r->file);
 }
 
-const char *record_file(const struct record *r) { return r->file && r->kept ? spill_path(r->file) : NULL; }
+const char *record_file(const struct record *r) { return spill_size(r->file) ? spill_path(r->file) : NULL; }
 
 /* False when nothing can come any more, or nothing is there now. */
 static bool take(struct command *c, bool *ended)

@@ -1,5 +1,5 @@
 /* Files for output that exceeds memory. Processes in the sandbox may delete, replace or truncate them and
- * their folder: a file is used through its descriptor, and by name only after its identity was checked. */
+ * their folder: a file is used through its descriptor, and by name only after a look at what it is. */
 #include "agent.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -170,6 +170,8 @@ static int reopen(const struct spill *s)
     close(fd);
     return -1;
 }
+
+uint64_t spill_size(const struct spill *s) { return s ? s->size : 0; }
 
 /* 0 when the file is gone, was replaced or was cut. */
 size_t spill_read(struct spill *s, uint64_t offset, void *bytes, size_t length)

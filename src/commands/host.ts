@@ -13,14 +13,13 @@ import { thisOwner, type Owner } from "../podman/labels.ts";
 import { trialImage } from "../podman/trial.ts";
 import type { SandboxSpec } from "../sandbox/engine.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import type { Args, VerbContext } from "./command.ts";
+import type { Args, Environment, VerbContext } from "./command.ts";
 import { serveArgs } from "./serve-args.ts";
 
 export interface HostOptions {
   /** The podman program, a name or a path. */
   program: string;
-  /** The value of PATH, where a name is looked for. */
-  searchPath: string;
+  environment: Environment;
   dataFolder: string;
   log: Log;
   /** Ends whatever Podman is asked. */
@@ -51,7 +50,7 @@ const SMALL_SPILL = 1_048_576;
  */
 export async function openHost(options: HostOptions, fresh = false): Promise<Host> {
   const podman = new Podman({ program: options.program });
-  const cache = new AdaptationCache(options.dataFolder, options.program, options.searchPath);
+  const cache = new AdaptationCache(options.dataFolder, options.program, options.environment);
   const known = fresh ? undefined : cache.read();
   const adaptation = known ?? (await findAdaptation(podman, options));
   if (!known) {
@@ -96,7 +95,7 @@ export function hostOptions(
   config: { podman: string; dataDir: string },
   { environment, log, signal }: Surroundings,
 ): HostOptions {
-  return { program: config.podman, searchPath: environment["PATH"] ?? "", dataFolder: config.dataDir, log, signal };
+  return { program: config.podman, environment, dataFolder: config.dataDir, log, signal };
 }
 
 /** What a verb's context says about where it runs. */

@@ -12,7 +12,7 @@ export interface Mirror {
 }
 
 /** One source of apt's, in the terms of sources.list(5). */
-export interface AptSource {
+interface AptSource {
   uris: string[];
   suites: string[];
   components: string[];
@@ -74,7 +74,7 @@ export function imageSources(mirror: Mirror, suite: string): string {
 }
 
 /** The sources in a folder like /etc/apt, in either of apt's formats; disabled ones are left out. */
-export function readSources(folder: string): AptSource[] {
+function readSources(folder: string): AptSource[] {
   const parts = join(folder, "sources.list.d");
   const names = existsSync(parts) ? readdirSync(parts).toSorted() : [];
   const files = [join(folder, "sources.list"), ...names.map((name) => join(parts, name))];

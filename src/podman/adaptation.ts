@@ -10,6 +10,8 @@ export interface Adaptation {
   /** The network that gives each sandbox the internet and nothing else. */
   network: string;
   selinux: boolean;
+  /** Podman runs on another machine or behind a socket: nothing of this host can be mounted. */
+  remote: boolean;
   /** Which limits this Podman can set. */
   limits: { memory: boolean; cpus: boolean; pids: boolean };
   /** What was adapted and what had to be left out, for people. */

@@ -2,9 +2,6 @@
 import type { SandboxSpec } from "../sandbox/engine.ts";
 import type { Adaptation } from "./adaptation.ts";
 
-/** Where the agent, and for the moment of the start its socket, lie inside a sandbox. */
-const AGENT_FOLDER = "/run/podexec";
-
 /** What apt, git and builds need of root's capabilities (capabilities(7)). */
 const KEPT_CAPABILITIES = [
   "chown",
@@ -22,8 +19,10 @@ const AGENT_CAPABILITIES = ["net_admin", "setpcap"] as const;
 
 export interface RunPlace {
   name: string;
-  /** The host's folder that is mounted at AGENT_FOLDER. */
-  folder: string;
+  /** Where the agent and its socket lie inside the sandbox. */
+  agentFolder: string;
+  /** The host's folder that is mounted there; undefined where the agent is copied in. */
+  folder?: string;
   /** The host's folder for /workspace, where it is not the specification's own path. */
   workspace?: string;
   labels: readonly string[];
@@ -33,12 +32,12 @@ export interface RunPlace {
 }
 
 /**
- * All arguments of `podman run` for a sandbox, the image and the agent's own included.
+ * What stands behind `podman run` or `podman create` for a sandbox, the image and the agent's own arguments included.
  * Every value stands behind its own flag or behind the image, so nothing from outside can become a flag.
  */
 export function runArgs(spec: SandboxSpec, place: RunPlace, adaptation: Adaptation): string[] {
   return [
-    ...["run", "--detach", "--rm", "--pull", "never", "--name", place.name, "--hostname", "sandbox"],
+    ...["--rm", "--pull", "never", "--name", place.name, "--hostname", "sandbox"],
     ...place.labels,
     ...["--user", "0:0", "--http-proxy=false", "--log-driver", "none", "--stop-signal", "SIGTERM"],
     ...securityArgs(),
@@ -47,7 +46,7 @@ export function runArgs(spec: SandboxSpec, place: RunPlace, adaptation: Adaptati
     ...mountArgs(spec, place, adaptation),
     ...Object.entries(spec.env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...adaptation.runArgs,
-    ...["--entrypoint", `${AGENT_FOLDER}/agent`, spec.image],
+    ...["--entrypoint", `${place.agentFolder}/agent`, spec.image],
     ...agentArgs(spec, place),
   ];
 }
@@ -72,7 +71,10 @@ function limitArgs(spec: SandboxSpec, adaptation: Adaptation): string[] {
 
 function mountArgs(spec: SandboxSpec, place: RunPlace, adaptation: Adaptation): string[] {
   const label = adaptation.selinux ? ["relabel=shared"] : [];
-  const args = ["--mount", csvLine(["type=bind", `src=${place.folder}`, `dst=${AGENT_FOLDER}`, ...label])];
+  const args: string[] = [];
+  if (place.folder !== undefined) {
+    args.push("--mount", csvLine(["type=bind", `src=${place.folder}`, `dst=${place.agentFolder}`, ...label]));
+  }
   if (spec.workspace) {
     const source = place.workspace ?? spec.workspace.path;
     const access = spec.workspace.readOnly ? ["ro=true"] : [];
@@ -83,7 +85,7 @@ function mountArgs(spec: SandboxSpec, place: RunPlace, adaptation: Adaptation): 
 }
 
 function agentArgs(spec: SandboxSpec, place: RunPlace): string[] {
-  const args = ["serve", "--socket", `${AGENT_FOLDER}/s`, "--lease", String(spec.leaseMs)];
+  const args = ["serve", "--socket", `${place.agentFolder}/s`, "--lease", String(spec.leaseMs)];
   args.push("--keep-caps", KEPT_CAPABILITIES.join(","), "--spill-limit", String(place.spillLimit));
   if (spec.network !== "none") args.push("--lock-network");
   if (place.blocked.length > 0) args.push("--block", place.blocked.join(","));

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Adaptation } from "./adaptation.ts";
 import { bootId } from "./labels.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 const cacheSchema = z.object({
   key: z.string(),
@@ -14,6 +14,7 @@ const cacheSchema = z.object({
     runArgs: z.array(z.string()),
     network: z.string(),
     selinux: z.boolean(),
+    remote: z.boolean(),
     limits: z.object({ memory: z.boolean(), cpus: z.boolean(), pids: z.boolean() }),
     says: z.array(z.string()),
   }),
@@ -26,12 +27,14 @@ export class AdaptationCache {
   /**
    * @param dataFolder podexec's data folder
    * @param program the podman program, a name or a path
-   * @param searchPath the value of PATH
+   * @param environment PATH is where a name is looked for, and Podman's own variables say where it runs
    */
-  constructor(dataFolder: string, program: string, searchPath: string) {
+  constructor(dataFolder: string, program: string, environment: Readonly<Record<string, string>>) {
     this.#file = join(dataFolder, "host.json");
-    // Another boot, another user or another podman may need something else.
-    this.#key = JSON.stringify([FORMAT, bootId(), process.getuid?.() ?? -1, programMark(program, searchPath)]);
+    // Another boot, another user or another Podman may need something else.
+    const { PATH = "", CONTAINER_HOST = "", CONTAINER_CONNECTION = "" } = environment;
+    const where = [CONTAINER_HOST, CONTAINER_CONNECTION, process.getuid?.() ?? -1];
+    this.#key = JSON.stringify([FORMAT, bootId(), ...where, programMark(program, PATH)]);
   }
 
   read(): Adaptation | undefined {

@@ -1,7 +1,5 @@
 /** Sandboxes as Podman containers. */
 import { randomBytes } from "node:crypto";
-import { networkInterfaces } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { PodexecError, toPodexecError } from "../errors.ts";
 import type {
   Connection,
@@ -12,15 +10,15 @@ import type {
   SandboxRef,
   SandboxSpec,
 } from "../sandbox/engine.ts";
-import { runArgs } from "./args.ts";
 import { failedError, type Podman } from "./client.ts";
 import { SandboxFolders } from "./folder.ts";
 import { whyGone } from "./gone.ts";
+import { openAccess, type Access } from "./access.ts";
 import type { Adaptation } from "./adaptation.ts";
 import { imageArchitecture } from "./images.ts";
-import { isAlive, LABEL, labelArgs, ownerOf, type Owner } from "./labels.ts";
+import { isAlive, LABEL, ownerOf, type Owner } from "./labels.ts";
 import { psSchema } from "./schemas.ts";
-import { mountWorkspace, releaseWorkspace } from "./workspace.ts";
+import { releaseWorkspace } from "./workspace.ts";
 
 export interface PodmanEngineOptions {
   podman: Podman;
@@ -34,21 +32,20 @@ export interface PodmanEngineOptions {
   warn(message: string): void;
 }
 
-const START_LIMIT_MS = 20_000;
 /** More starts at once take no less time in all: they wait for each other's locks. */
 const STARTS_AT_ONCE = 4;
 
 export class PodmanEngine implements Engine {
   readonly #podman: Podman;
-  readonly #options: PodmanEngineOptions;
+  readonly #access: Access;
   readonly #folders: SandboxFolders;
   readonly #architectures = new Map<string, Promise<string>>();
   readonly #starts = new Slots(STARTS_AT_ONCE);
 
   constructor(options: PodmanEngineOptions) {
-    this.#options = options;
     this.#podman = options.podman.withGlobalArgs(options.adaptation.globalArgs);
     this.#folders = new SandboxFolders(options.dataFolder);
+    this.#access = openAccess({ ...options, podman: this.#podman, folders: this.#folders });
   }
 
   async create(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxRef> {
@@ -57,7 +54,7 @@ export class PodmanEngine implements Engine {
     await this.#starts.take();
     try {
       signal?.throwIfAborted();
-      await this.#start(name, architecture, spec, signal);
+      await this.#access.start(name, architecture, spec, signal);
       return { name };
     } catch (error) {
       await this.remove({ name });
@@ -69,8 +66,7 @@ export class PodmanEngine implements Engine {
 
   async connect(ref: SandboxRef, handlers: ConnectionHandlers): Promise<Connection> {
     try {
-      const { connectUnix } = await import("./socket.ts");
-      return await connectUnix(this.#folders.socket(ref.name), handlers);
+      return await this.#access.connect(ref.name, handlers);
     } catch (cause) {
       const reason = await this.whyGone(ref);
       const why = reason?.text ?? "its agent does not answer";
@@ -122,27 +118,6 @@ export class PodmanEngine implements Engine {
     return left;
   }
 
-  async #start(name: string, architecture: string, spec: SandboxSpec, signal?: AbortSignal): Promise<void> {
-    const { owner, adaptation, spillLimit } = this.#options;
-    const folder = this.#folders.prepare(name, architecture, owner);
-    const workspace = spec.workspace && (await mountWorkspace(this.#folders, name, spec.workspace.path));
-    if (workspace?.warning) this.#options.warn(workspace.warning);
-    const place = { name, folder, labels: labelArgs(owner), blocked: ownAddresses(), spillLimit };
-    const args = runArgs(spec, workspace ? { ...place, workspace: workspace.path } : place, adaptation);
-    await this.#podman.must(args, { timeoutMs: START_LIMIT_MS, ...(signal ? { signal } : {}) });
-    await workspace?.release();
-    await this.#untilListening(name);
-    this.#folders.seal(name);
-  }
-
-  async #untilListening(name: string): Promise<void> {
-    const limit = Date.now() + START_LIMIT_MS;
-    for (let pause = 1; !this.#folders.isListening(name); pause = Math.min(pause * 2, 50)) {
-      if (Date.now() > limit) throw new PodexecError("PODMAN_ERROR", `the agent of ${name} does not start`);
-      await sleep(pause);
-    }
-  }
-
   #isOwned(name: string): boolean {
     const owner = this.#folders.owner(name);
     return owner !== undefined && isAlive(owner);
@@ -158,12 +133,6 @@ export class PodmanEngine implements Engine {
     }
     return known;
   }
-}
-
-/** The addresses of this host that are not loopback: a sandbox must not reach the host through them either. */
-function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return [...new Set(all.filter((entry) => !entry.internal).map((entry) => entry.address.split("%")[0] ?? ""))];
 }
 
 /** At most `count` at once; the others wait in order. */

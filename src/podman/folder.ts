@@ -1,6 +1,7 @@
 /** The host's side of a sandbox: one private folder each, which holds the socket to its agent. */
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   linkSync,
@@ -42,6 +43,8 @@ export class SandboxFolders {
     const agent = this.agentFile(architecture);
     const folder = this.mountedFolder(name);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Copied into a sandbox, it has to let everybody in; on this host the folder above keeps everybody out.
+    chmodSync(folder, 0o755);
     this.#noteOwner(name, owner);
     try {
       linkSync(agent, join(folder, "agent"));
@@ -80,7 +83,12 @@ export class SandboxFolders {
   seal(name: string): void {
     const folder = this.mountedFolder(name);
     renameSync(join(folder, "s"), this.socket(name));
-    rmSync(folder, { recursive: true, force: true });
+    this.clear(name);
+  }
+
+  /** Removes the folder that was mounted or copied into the sandbox. */
+  clear(name: string): void {
+    rmSync(this.mountedFolder(name), { recursive: true, force: true });
   }
 
   noteSession(name: string, session: string): void {

@@ -31,6 +31,7 @@ export function firstAdaptation(facts: HostFacts): Adaptation {
     runArgs: [],
     network: isolatedNetwork(facts.info),
     selinux: host.security.selinuxEnabled,
+    remote: host.serviceIsRemote,
     limits: { memory: true, cpus: true, pids: true },
     says: host.security.selinuxEnabled ? ["SELinux is on: volumes get a shared label (z)"] : [],
   };

@@ -33,11 +33,12 @@ export const REMEDIES: readonly Remedy[] = [
   {
     name: "runc",
     when: /crun: .*(cgroup|invalid file system type)/i,
-    apply: (adaptation) => ({
-      ...adaptation,
-      globalArgs: [...adaptation.globalArgs, "--runtime", "runc"],
-      says: [...adaptation.says, "crun refuses this host's cgroups: runc is used (--runtime runc)"],
-    }),
+    apply: (adaptation) =>
+      withGlobalArgs(
+        adaptation,
+        ["--runtime", "runc"],
+        "crun refuses this host's cgroups: runc is used (--runtime runc)",
+      ),
   },
   {
     name: "crun",
@@ -45,20 +46,17 @@ export const REMEDIES: readonly Remedy[] = [
     apply: (adaptation) =>
       adaptation.globalArgs.includes("--runtime")
         ? undefined
-        : {
-            ...adaptation,
-            globalArgs: [...adaptation.globalArgs, "--runtime", "crun"],
-            says: [...adaptation.says, "runc is not there: crun is used (--runtime crun)"],
-          },
+        : withGlobalArgs(adaptation, ["--runtime", "crun"], "runc is not there: crun is used (--runtime crun)"),
   },
   {
     name: "cgroupfs",
     when: /sd-bus|systemd cgroup flag|dbus|user\.slice|interactive authentication|systemd.*(not running|bus)/i,
-    apply: (adaptation) => ({
-      ...adaptation,
-      globalArgs: [...adaptation.globalArgs, "--cgroup-manager", "cgroupfs"],
-      says: [...adaptation.says, "systemd does not answer: cgroups are managed directly (--cgroup-manager cgroupfs)"],
-    }),
+    apply: (adaptation) =>
+      withGlobalArgs(
+        adaptation,
+        ["--cgroup-manager", "cgroupfs"],
+        "systemd does not answer: cgroups are managed directly (--cgroup-manager cgroupfs)",
+      ),
   },
   {
     name: "limits",
@@ -71,11 +69,17 @@ export const REMEDIES: readonly Remedy[] = [
   },
 ];
 
+/** A client of a remote Podman takes no such flags: its service has to be started with them. */
+function withGlobalArgs(adaptation: Adaptation, args: readonly string[], says: string): Adaptation | undefined {
+  if (adaptation.remote) return undefined;
+  return { ...adaptation, globalArgs: [...adaptation.globalArgs, ...args], says: [...adaptation.says, says] };
+}
+
 export const CAUSES: readonly Cause[] = [
   {
     when: /crun: .*cgroup|"?runc"?.*(not found|no such file)/i,
     says: "no installed container runtime accepts this host's cgroups",
-    mend: "Install runc: apt-get install runc",
+    mend: "Install runc: apt-get install runc. A remote Podman: start its service with --runtime runc.",
   },
   {
     when: /subuid|subgid|insufficient UIDs|cannot find UID\/GID|newuidmap|newgidmap/i,

@@ -46,6 +46,7 @@ export class Channel {
   #connection: Connection | undefined;
   #lease: ReturnType<typeof setInterval> | undefined;
   #onHello: ((hello: Hello) => void) | undefined;
+  #onNoHello: ((reason: string) => void) | undefined;
   #farewell = "the connection to its agent ended";
   #isClosed = false;
   readonly #onClose: (reason: string) => void;
@@ -66,7 +67,11 @@ export class Channel {
       onData: (bytes) => this.#receive(bytes),
       onClose: () => this.#end(),
     });
-    const greeted = new Promise<Hello>((resolve) => (this.#onHello = resolve));
+    const greeted = new Promise<Hello>((resolve, reject) => {
+      this.#onHello = resolve;
+      this.#onNoHello = (reason) => reject(new PodexecError("SANDBOX_GONE", `sandbox ${ref.name}: ${reason}`));
+      if (this.#isClosed) this.#onNoHello(this.#farewell);
+    });
     this.#connection.send(encodeHello(PROTOCOL_VERSION));
     const hello = await within(greeted, HELLO_LIMIT_MS, () => notAnswering(ref));
     if (hello.version !== PROTOCOL_VERSION) {
@@ -170,6 +175,7 @@ export class Channel {
       command.onAcknowledged?.();
       command.handlers.onLost(this.#farewell);
     }
+    this.#onNoHello?.(this.#farewell);
     this.#onClose(this.#farewell);
   }
 }

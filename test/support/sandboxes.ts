@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEngine, openHost, type Host } from "../../src/commands/host.ts";
 import { createLog } from "../../src/log.ts";
+import { environment } from "../../src/runtime.ts";
 import type { PodmanEngine } from "../../src/podman/engine.ts";
 import type { CommandRequest, Outcome, RunControl } from "../../src/sandbox/commands.ts";
 import type { SandboxSpec } from "../../src/sandbox/engine.ts";
@@ -26,6 +27,7 @@ export const spec: SandboxSpec = {
   leaseMs: 60_000,
 };
 
+const { signal } = new AbortController();
 let host: Promise<Host> | undefined;
 const made = new Set<Sandbox>();
 const folders = new Set<string>();
@@ -38,7 +40,13 @@ afterAll(async () => {
 /** Podman as this host has it. */
 export function testHost(): Promise<Host> {
   mkdirSync(testData, { recursive: true, mode: 0o700 });
-  host ??= openHost({ program: "podman", searchPath: process.env["PATH"] ?? "", dataFolder: testData, log: quiet });
+  host ??= openHost({
+    program: "podman",
+    environment: environment(),
+    dataFolder: testData,
+    log: quiet,
+    signal,
+  });
   return host;
 }
 

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openHost } from "../../../src/commands/host.ts";
 import { Podman } from "../../../src/podman/client.ts";
-import { adapt, firstAdaptation, readFacts, type Adaptation, type HostFacts } from "../../../src/podman/host.ts";
+import type { Adaptation, HostFacts } from "../../../src/podman/adaptation.ts";
+import { environment } from "../../../src/runtime.ts";
+import { adapt, firstAdaptation, readFacts } from "../../../src/podman/host.ts";
 import { quiet } from "../../support/sandboxes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "podexec-test-adapt-"));
@@ -117,9 +119,11 @@ test("a podman that prints nonsense or hangs is an error, not a crash [podman.ho
 });
 
 test("real Podman on this host is adapted to once and remembered [host.trial]", async () => {
+  const { signal } = new AbortController();
   const options = {
+    signal,
     program: "podman",
-    searchPath: process.env["PATH"] ?? "",
+    environment: environment(),
     dataFolder: join(folder, "data"),
     log: quiet,
   };

@@ -1,0 +1,116 @@
+/** Two ways to put the agent into a sandbox and to reach it: from this host, or through a Podman that is elsewhere. */
+import { networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PodexecError } from "../errors.ts";
+import type { Connection, ConnectionHandlers, SandboxSpec } from "../sandbox/engine.ts";
+import type { Adaptation } from "./adaptation.ts";
+import { runArgs, type RunPlace } from "./args.ts";
+import type { Podman } from "./client.ts";
+import type { SandboxFolders } from "./folder.ts";
+import { labelArgs, type Owner } from "./labels.ts";
+import { connectUnix } from "./socket.ts";
+import { mountWorkspace } from "./workspace.ts";
+
+export interface AccessOptions {
+  /** With the global flags of this host. */
+  podman: Podman;
+  adaptation: Adaptation;
+  folders: SandboxFolders;
+  owner: Owner;
+  spillLimit: number;
+  warn(message: string): void;
+}
+
+export interface Access {
+  /** Starts a sandbox's container; its agent listens when the promise resolves. */
+  start(name: string, architecture: string, spec: SandboxSpec, signal?: AbortSignal): Promise<void>;
+  /** Opens a byte stream to its agent; fails where there is none. */
+  connect(name: string, handlers: ConnectionHandlers): Promise<Connection>;
+}
+
+const START_LIMIT_MS = 20_000;
+/** Where the agent, and for the moment of the start its socket, lie inside a sandbox. */
+const MOUNTED_AT = "/run/podexec";
+/** Where they lie when they are copied: any image has a root. */
+const COPIED_TO = "/.podexec";
+/** Whoever comes in through `podman exec` needs no rights in the sandbox: the agent knows it by its parent. */
+const NOBODY = "65534:65534";
+
+/** The way that fits this host's Podman. */
+export function openAccess(options: AccessOptions): Access {
+  return options.adaptation.remote ? remoteAccess(options) : localAccess(options);
+}
+
+/** A folder of the host is mounted for the moment of the start; its socket is moved out and needs no process. */
+function localAccess({ podman, adaptation, folders, owner, spillLimit, warn }: AccessOptions): Access {
+  return {
+    async start(name, architecture, spec, signal) {
+      const folder = folders.prepare(name, architecture, owner);
+      const workspace = spec.workspace && (await mountWorkspace(folders, name, spec.workspace.path));
+      if (workspace?.warning) warn(workspace.warning);
+      const mounts = { folder, ...(workspace ? { workspace: workspace.path } : {}) };
+      const place = { name, agentFolder: MOUNTED_AT, ...mounts, ...common(owner, spillLimit) };
+      await podman.must(["run", "--detach", ...runArgs(spec, place, adaptation)], limits(signal));
+      await workspace?.release();
+      await untilListening(folders, name);
+      folders.seal(name);
+    },
+    connect: (name, handlers) => connectUnix(folders.socket(name), handlers),
+  };
+}
+
+/** Another machine's Podman cannot mount files of this one: the agent is copied in, and an `exec` carries the bytes. */
+function remoteAccess({ podman, adaptation, folders, owner, spillLimit }: AccessOptions): Access {
+  const agent = `${COPIED_TO}/agent`;
+  return {
+    async start(name, architecture, spec, signal) {
+      const folder = folders.prepare(name, architecture, owner);
+      const place = { name, agentFolder: COPIED_TO, ...common(owner, spillLimit) };
+      await podman.must(["create", ...runArgs(spec, place, adaptation)], limits(signal));
+      await podman.must(["cp", folder, `${name}:${COPIED_TO}`], limits(signal));
+      folders.clear(name);
+      await podman.must(["start", name], limits(signal));
+    },
+    async connect(name, handlers) {
+      const command = [agent, "connect", "--socket", `${COPIED_TO}/s`];
+      return overExec(podman, ["exec", "--interactive", "--user", NOBODY, name, ...command], handlers);
+    },
+  };
+}
+
+function overExec(podman: Podman, args: readonly string[], handlers: ConnectionHandlers): Connection {
+  const child = podman.start(args, { stdin: "pipe" });
+  const pump = async () => {
+    for await (const bytes of child.stdout) handlers.onData(bytes);
+  };
+  void Promise.allSettled([pump(), new Response(child.stderr).arrayBuffer(), child.exited]).then(() =>
+    handlers.onClose(),
+  );
+  return {
+    // What cannot be written any more is followed by the end of the stream, which is where it is handled.
+    send: (bytes) => void child.stdin.write(bytes).catch(() => {}),
+    close: () => child.kill("SIGKILL"),
+  };
+}
+
+function common(owner: Owner, spillLimit: number): Pick<RunPlace, "labels" | "blocked" | "spillLimit"> {
+  return { labels: labelArgs(owner), blocked: ownAddresses(), spillLimit };
+}
+
+function limits(signal: AbortSignal | undefined) {
+  return { timeoutMs: START_LIMIT_MS, ...(signal ? { signal } : {}) };
+}
+
+async function untilListening(folders: SandboxFolders, name: string): Promise<void> {
+  const limit = Date.now() + START_LIMIT_MS;
+  for (let pause = 1; !folders.isListening(name); pause = Math.min(pause * 2, 50)) {
+    if (Date.now() > limit) throw new PodexecError("PODMAN_ERROR", `the agent of ${name} does not start`);
+    await sleep(pause);
+  }
+}
+
+/** The addresses of this host that are not loopback: a sandbox must not reach the host through them either. */
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return [...new Set(all.filter((entry) => !entry.internal).map((entry) => entry.address.split("%")[0] ?? ""))];
+}
