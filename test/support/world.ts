@@ -1,0 +1,37 @@
+/** A command line run inside the test's process, with what it wrote. */
+import { dispatch } from "../../src/commands/dispatch.ts";
+import type { Output, Table } from "../../src/commands/command.ts";
+
+export interface Answer {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface WorldOptions {
+  environment?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+/** Runs `podexec ...words` on a table. */
+export async function call(table: Table, words: readonly string[], options: WorldOptions = {}): Promise<Answer> {
+  const stdout = recorder();
+  const stderr = recorder();
+  const status = await dispatch(words, table, {
+    io: { stdout, stderr },
+    environment: options.environment ?? {},
+    signal: options.signal ?? new AbortController().signal,
+  });
+  return { status, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+function recorder(): Output & { text(): string } {
+  const parts: string[] = [];
+  return {
+    isTerminal: false,
+    text: () => parts.join(""),
+    write: async (text) => {
+      parts.push(text);
+    },
+  };
+}
