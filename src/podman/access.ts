@@ -23,12 +23,14 @@ export interface AccessOptions {
 
 export interface Access {
   /** Starts a sandbox's container; its agent listens when the promise resolves. */
-  start(name: string, architecture: string, spec: SandboxSpec, signal?: AbortSignal): Promise<void>;
+  start(name: string, architecture: string, spec: SandboxSpec): Promise<void>;
   /** Opens a byte stream to its agent; fails where there is none. */
   connect(name: string, handlers: ConnectionHandlers): Promise<Connection>;
 }
 
 const START_LIMIT_MS = 20_000;
+/** A podman that is killed while it starts a container leaves network state behind: it is never cut short. */
+const STARTING = { timeoutMs: START_LIMIT_MS };
 /** Where the agent, and for the moment of the start its socket, lie inside a sandbox. */
 const MOUNTED_AT = "/run/podexec";
 /** Where they lie when they are copied: any image has a root. */
@@ -44,13 +46,13 @@ export function openAccess(options: AccessOptions): Access {
 /** A folder of the host is mounted for the moment of the start; its socket is moved out and needs no process. */
 function localAccess({ podman, adaptation, folders, owner, spillLimit, warn }: AccessOptions): Access {
   return {
-    async start(name, architecture, spec, signal) {
+    async start(name, architecture, spec) {
       const folder = folders.prepare(name, architecture, owner);
       const workspace = spec.workspace && (await mountWorkspace(folders, name, spec.workspace.path));
       if (workspace?.warning) warn(workspace.warning);
       const mounts = { folder, ...(workspace ? { workspace: workspace.path } : {}) };
       const place = { name, agentFolder: MOUNTED_AT, ...mounts, ...common(owner, spillLimit) };
-      await podman.must(["run", "--detach", ...runArgs(spec, place, adaptation)], limits(signal));
+      await podman.must(["run", "--detach", ...runArgs(spec, place, adaptation)], STARTING);
       await workspace?.release();
       await untilListening(folders, name);
       folders.seal(name);
@@ -63,13 +65,13 @@ function localAccess({ podman, adaptation, folders, owner, spillLimit, warn }: A
 function remoteAccess({ podman, adaptation, folders, owner, spillLimit }: AccessOptions): Access {
   const agent = `${COPIED_TO}/agent`;
   return {
-    async start(name, architecture, spec, signal) {
+    async start(name, architecture, spec) {
       const folder = folders.prepare(name, architecture, owner);
       const place = { name, agentFolder: COPIED_TO, ...common(owner, spillLimit) };
-      await podman.must(["create", ...runArgs(spec, place, adaptation)], limits(signal));
-      await podman.must(["cp", folder, `${name}:${COPIED_TO}`], limits(signal));
+      await podman.must(["create", ...runArgs(spec, place, adaptation)], STARTING);
+      await podman.must(["cp", folder, `${name}:${COPIED_TO}`], STARTING);
       folders.clear(name);
-      await podman.must(["start", name], limits(signal));
+      await podman.must(["start", name], STARTING);
     },
     async connect(name, handlers) {
       const command = [agent, "connect", "--socket", `${COPIED_TO}/s`];
@@ -95,10 +97,6 @@ function overExec(podman: Podman, args: readonly string[], handlers: ConnectionH
 
 function common(owner: Owner, spillLimit: number): Pick<RunPlace, "labels" | "blocked" | "spillLimit"> {
   return { labels: labelArgs(owner), blocked: ownAddresses(), spillLimit };
-}
-
-function limits(signal: AbortSignal | undefined) {
-  return { timeoutMs: START_LIMIT_MS, ...(signal ? { signal } : {}) };
 }
 
 async function untilListening(folders: SandboxFolders, name: string): Promise<void> {

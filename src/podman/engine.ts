@@ -54,7 +54,8 @@ export class PodmanEngine implements Engine {
     await this.#starts.take();
     try {
       signal?.throwIfAborted();
-      await this.#access.start(name, architecture, spec, signal);
+      await this.#access.start(name, architecture, spec);
+      signal?.throwIfAborted();
       return { name };
     } catch (error) {
       await this.remove({ name });
