@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../src/commands/index.ts";
 import { commandsMarkdown, optionsMarkdown } from "../src/commands/markdown.ts";
+import { toolsMarkdown } from "../src/mcp/markdown.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -10,6 +11,7 @@ const ROOT = join(import.meta.dirname, "..");
 export const SECTIONS = [
   { file: "docs/configuration.md", name: "options", content: () => optionsMarkdown() },
   { file: "README.md", name: "commands", content: () => commandsMarkdown(commands) },
+  { file: "README.md", name: "tools", content: () => toolsMarkdown() },
 ];
 
 /** What stands between the marks; undefined where they are not there once each, in order. */

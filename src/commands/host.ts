@@ -22,6 +22,8 @@ export interface HostOptions {
   environment: Environment;
   dataFolder: string;
   log: Log;
+  /** What sandboxes are to reach: a host may be able to start those that reach nothing and no others. */
+  network: SandboxSpec["network"];
   /** Ends whatever Podman is asked. */
   signal: AbortSignal;
 }
@@ -32,8 +34,7 @@ export interface Host {
   adaptation: Adaptation;
 }
 
-const TRIAL_SPEC: Omit<SandboxSpec, "image"> = {
-  network: "internet",
+const TRIAL_SPEC: Omit<SandboxSpec, "image" | "network"> = {
   memory: 268_435_456,
   cpus: 1,
   pids: 64,
@@ -50,13 +51,14 @@ const SMALL_SPILL = 1_048_576;
  */
 export async function openHost(options: HostOptions, fresh = false): Promise<Host> {
   const podman = new Podman({ program: options.program });
-  const cache = new AdaptationCache(options.dataFolder, options.program, options.environment);
+  const cache = new AdaptationCache(options.dataFolder, options.program, options.network, options.environment);
   const known = fresh ? undefined : cache.read();
   const adaptation = known ?? (await findAdaptation(podman, options));
   if (!known) {
     cache.write(adaptation);
     for (const said of adaptation.says) options.log.info(`adapted to this host: ${said}`);
   }
+  for (const lack of adaptation.lacks) options.log.warn(lack);
   return { podman, adaptation };
 }
 
@@ -92,10 +94,10 @@ function pick<Value>(from: Readonly<Record<string, Value>>, names: readonly stri
 
 /** What `openHost` needs of a configuration. */
 export function hostOptions(
-  config: { podman: string; dataDir: string },
+  config: { podman: string; dataDir: string; network: SandboxSpec["network"] },
   { environment, log, signal }: Surroundings,
 ): HostOptions {
-  return { program: config.podman, environment, dataFolder: config.dataDir, log, signal };
+  return { program: config.podman, environment, dataFolder: config.dataDir, network: config.network, log, signal };
 }
 
 /** What a verb's context says about where it runs. */
@@ -126,7 +128,11 @@ async function findAdaptation(podman: Podman, options: HostOptions): Promise<Ada
   try {
     return await adapt(facts, async (adaptation) => {
       const engine = openEngine({ podman, adaptation }, options);
-      const sandbox = await Sandbox.create(engine, { ...TRIAL_SPEC, image: image.name }, signal);
+      const sandbox = await Sandbox.create(
+        engine,
+        { ...TRIAL_SPEC, image: image.name, network: options.network },
+        signal,
+      );
       await sandbox.remove();
     });
   } finally {

@@ -14,8 +14,10 @@ export interface Adaptation {
   remote: boolean;
   /** Which limits this Podman can set. */
   limits: { memory: boolean; cpus: boolean; pids: boolean };
-  /** What was adapted and what had to be left out, for people. */
+  /** What was adapted, for people. */
   says: string[];
+  /** What had to be left out: warned of at every start. */
+  lacks: string[];
 }
 
 export interface HostFacts {

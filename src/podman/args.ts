@@ -46,7 +46,7 @@ export function runArgs(spec: SandboxSpec, place: RunPlace, adaptation: Adaptati
     ...mountArgs(spec, place, adaptation),
     ...Object.entries(spec.env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...adaptation.runArgs,
-    ...["--entrypoint", `${place.agentFolder}/agent`, spec.image],
+    ...["--entrypoint", `${place.agentFolder}/agent`, "--", spec.image],
     ...agentArgs(spec, place),
   ];
 }

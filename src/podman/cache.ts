@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Adaptation } from "./adaptation.ts";
 import { bootId } from "./labels.ts";
 
-const FORMAT = 2;
+const FORMAT = 3;
 
 const cacheSchema = z.object({
   key: z.string(),
@@ -17,6 +17,7 @@ const cacheSchema = z.object({
     remote: z.boolean(),
     limits: z.object({ memory: z.boolean(), cpus: z.boolean(), pids: z.boolean() }),
     says: z.array(z.string()),
+    lacks: z.array(z.string()),
   }),
 });
 
@@ -27,13 +28,14 @@ export class AdaptationCache {
   /**
    * @param dataFolder podexec's data folder
    * @param program the podman program, a name or a path
+   * @param network what the trial's sandbox could reach
    * @param environment PATH is where a name is looked for, and Podman's own variables say where it runs
    */
-  constructor(dataFolder: string, program: string, environment: Readonly<Record<string, string>>) {
+  constructor(dataFolder: string, program: string, network: string, environment: Readonly<Record<string, string>>) {
     this.#file = join(dataFolder, "host.json");
     // Another boot, another user or another Podman may need something else.
     const { PATH = "", CONTAINER_HOST = "", CONTAINER_CONNECTION = "" } = environment;
-    const where = [CONTAINER_HOST, CONTAINER_CONNECTION, process.getuid?.() ?? -1];
+    const where = [network, CONTAINER_HOST, CONTAINER_CONNECTION, process.getuid?.() ?? -1];
     this.#key = JSON.stringify([FORMAT, bootId(), ...where, programMark(program, PATH)]);
   }
 

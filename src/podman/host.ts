@@ -33,6 +33,7 @@ export function firstAdaptation(facts: HostFacts): Adaptation {
     selinux: host.security.selinuxEnabled,
     remote: host.serviceIsRemote,
     limits: { memory: true, cpus: true, pids: true },
+    lacks: [],
     says: host.security.selinuxEnabled ? ["SELinux is on: volumes get a shared label (z)"] : [],
   };
   leaveOutLimits(adaptation, host);
@@ -95,7 +96,7 @@ function leaveOutLimits(adaptation: Adaptation, host: PodmanInfo["host"]): void 
   const missing = Object.entries(adaptation.limits).flatMap(([name, set]) => (set ? [] : [name]));
   if (missing.length === 0) return;
   const why = host.cgroupVersion === "v2" ? "their cgroup controllers are not delegated" : "of cgroups v1";
-  adaptation.says.push(`rootless Podman cannot limit ${missing.join(", ")} here because ${why}: left out`);
+  adaptation.lacks.push(`rootless Podman cannot limit ${missing.join(", ")} here because ${why}: left out`);
 }
 
 /** proc_pid_limits(5); hosts without it (macOS, Windows) run Podman in a machine of its own with ample limits. */

@@ -64,7 +64,7 @@ export const REMEDIES: readonly Remedy[] = [
     apply: (adaptation) => ({
       ...adaptation,
       limits: { memory: false, cpus: false, pids: false },
-      says: [...adaptation.says, "WARNING: this Podman cannot limit memory, cpus and processes: left out"],
+      lacks: [...adaptation.lacks, "this Podman cannot limit memory, cpus and processes: left out"],
     }),
   },
 ];

@@ -43,6 +43,7 @@ export function testHost(): Promise<Host> {
   host ??= openHost({
     program: "podman",
     environment: environment(),
+    network: "internet" as const,
     dataFolder: testData,
     log: quiet,
     signal,

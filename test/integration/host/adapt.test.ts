@@ -94,7 +94,7 @@ test("limits that a rootless Podman cannot set are left out, and it is said [hos
   const adaptation = firstAdaptation({ ...facts, info: { ...facts.info, host } });
   expect(adaptation.limits).toEqual({ memory: false, cpus: false, pids: false });
   expect(adaptation).toMatchObject({ selinux: true, network: "slirp4netns:allow_host_loopback=false" });
-  expect(adaptation.says.join()).toContain("cannot limit memory, cpus, pids");
+  expect(adaptation.lacks.join()).toContain("cannot limit memory, cpus, pids");
 });
 
 test("no podman in PATH is one clear error [start.no-podman]", async () => {
@@ -124,6 +124,7 @@ test("real Podman on this host is adapted to once and remembered [host.trial]", 
     signal,
     program: "podman",
     environment: environment(),
+    network: "internet" as const,
     dataFolder: join(folder, "data"),
     log: quiet,
   };

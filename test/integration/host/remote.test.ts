@@ -24,7 +24,14 @@ beforeAll(async () => {
       .then(() => Bun.spawnSync(["test", "-S", socket]).success),
   );
   process.env["CONTAINER_HOST"] = `unix://${socket}`;
-  host = await openHost({ program: "podman", environment: environment(), dataFolder: folder, log: quiet, signal });
+  host = await openHost({
+    program: "podman",
+    environment: environment(),
+    network: "internet" as const,
+    dataFolder: folder,
+    log: quiet,
+    signal,
+  });
 }, 60_000);
 
 afterAll(async () => {
