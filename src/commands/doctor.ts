@@ -87,7 +87,8 @@ async function checkSandbox(config: HostConfig): Promise<Finding[]> {
 async function checkImage(config: HostConfig): Promise<Finding[]> {
   const { podman } = await openHost(config);
   if (await imageExists(podman, config.image)) return [{ status: "ok", says: `${config.image} is there` }];
-  return [{ status: "problem", says: `${config.image} is not there`, mend: "Build it: podexec build-image" }];
+  const mend = `Build it: podexec build-image --tag ${config.image}`;
+  return [{ status: "problem", says: `${config.image} is not there`, mend }];
 }
 
 async function checkAgent(): Promise<Finding[]> {

@@ -7,18 +7,23 @@ import type { Output } from "./command.ts";
 import type { World } from "./dispatch.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** One Ctrl-C or one `timeout` reaches a process twice where both its group and its parent pass the signal on. */
+const SAME_SIGNAL_MS = 500;
 
 /**
  * What this process gives to a verb; signals are taken over from here on.
  *
- * @param onSecondSignal called when a signal comes after the one that aborted
+ * @param onSecondSignal called when a signal comes half a second or more after the one that aborted
  */
 export function processWorld(onSecondSignal: () => void): World {
   const stopping = new AbortController();
+  let stoppedAt = 0;
   for (const name of SIGNALS.filter((signal) => !isIgnored(signal))) {
     process.on(name, () => {
-      if (stopping.signal.aborted) onSecondSignal();
-      stopping.abort(new PodexecError("INTERRUPTED", `interrupted by ${name}`));
+      if (!stopping.signal.aborted) {
+        stoppedAt = performance.now();
+        stopping.abort(new PodexecError("INTERRUPTED", `interrupted by ${name}`));
+      } else if (performance.now() - stoppedAt >= SAME_SIGNAL_MS) onSecondSignal();
     });
   }
   return {

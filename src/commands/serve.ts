@@ -4,7 +4,7 @@ import pkg from "../../package.json" with { type: "json" };
 import { isLoopback, loadServeConfig } from "../config.ts";
 import { PodexecError } from "../errors.ts";
 import { createApp } from "../http/app.ts";
-import type { GatePolicy } from "../http/gates.ts";
+import { hostNames, type GatePolicy } from "../http/gates.ts";
 import { Sessions } from "../http/sessions.ts";
 import type { Log } from "../log.ts";
 import { serveStdio } from "../mcp/stdio.ts";
@@ -57,7 +57,8 @@ async function assemble(config: ServeConfig, context: VerbContext): Promise<Part
   const engine = openEngine(host, { dataFolder: config.dataDir, log, spillLimit: SPILL_LIMIT });
   const spec = sandboxSpec(config);
   const create = (stop: AbortSignal) => Sandbox.create(engine, spec, stop);
-  const pool = new Pool({ size: config.pool, create, log });
+  // A stdio process has one session, and must make no sandbox before its first call: one ahead would never be used.
+  const pool = new Pool({ size: config.transport === "stdio" ? 0 : config.pool, create, log });
   const registry = new Registry({
     take: () => pool.take(),
     limit: config.maxSessions,
@@ -130,12 +131,10 @@ function sandboxSpec(config: ServeConfig): SandboxSpec {
 }
 
 function gatePolicy(config: ServeConfig): GatePolicy {
-  const names = ["localhost", "127.0.0.1", "[::1]", config.host, ...config.allowHost];
-  const hosts = names.map((name) => name.toLowerCase());
   // Whoever may listen on all addresses has a token; its clients use names that podexec cannot know.
   const anyHost = !isLoopback(config.host) && config.token !== undefined;
   return {
-    hosts: new Set(hosts),
+    hosts: hostNames(["localhost", "127.0.0.1", "::1", config.host, ...config.allowHost]),
     anyHost,
     origins: new Set(config.allowOrigin),
     token: config.token,

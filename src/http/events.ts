@@ -1,35 +1,55 @@
 import type { EventStore } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import type { RequestId } from "@modelcontextprotocol/sdk/types.js";
 
 type Message = Parameters<EventStore["storeEvent"]>[1];
 
-interface StoredEvent {
+/** An answer that its client may have missed. */
+export interface StoredAnswer {
+  /** Of its event. */
   id: string;
-  stream: string;
   message: Message;
-  bytes: number;
 }
+
+/** The error code that stands for the answer of a cancelled request: nobody waits for it. */
+export const CANCELLED = -32800;
 
 /** What a session keeps for a client that comes back after its connection was cut. */
 const MAX_BYTES = 1024 * 1024;
-const MAX_EVENTS = 256;
+const MAX_ANSWERS = 256;
 
 /**
- * The events of one session, the newest within a bound. `getStreamIdForEventId` is left out on purpose: with it the
- * transport refuses a resume while it still believes in the stream that was cut.
+ * The event store of one session: the newest answers, within a bound. Progress is of the moment and is not kept.
+ * `getStreamIdForEventId` is left out on purpose: with it the transport refuses a resume while it still believes in the
+ * stream that was cut.
  */
 export class RecentEvents implements EventStore {
-  readonly #events: StoredEvent[] = [];
+  /** Streams whose answer is still to come. */
+  readonly #running = new Set<string>();
+  /** By stream: each carries one request. */
+  readonly #answers = new Map<string, StoredAnswer & { bytes: number }>();
+  readonly #onAnswered: (request: RequestId) => void;
   #bytes = 0;
   #count = 0;
 
+  /** @param onAnswered hears of every request that has its answer, or was cancelled */
+  constructor(onAnswered: (request: RequestId) => void = () => {}) {
+    this.#onAnswered = onAnswered;
+  }
+
+  /** How many entries are held. */
+  get size(): number {
+    return this.#running.size + this.#answers.size;
+  }
+
   async storeEvent(stream: string, message: Message): Promise<string> {
     const id = `${stream}_${++this.#count}`;
-    const bytes = JSON.stringify(message).length;
-    this.#events.push({ id, stream, message, bytes });
-    this.#bytes += bytes;
-    while (this.#events.length > 1 && (this.#bytes > MAX_BYTES || this.#events.length > MAX_EVENTS)) {
-      this.#bytes -= this.#events.shift()?.bytes ?? 0;
+    if (!("result" in message) && !("error" in message)) {
+      this.#running.add(stream);
+      return id;
     }
+    this.#running.delete(stream);
+    if (!("error" in message && message.error.code === CANCELLED)) this.#keep(stream, { id, message });
+    if (message.id !== undefined) this.#onAnswered(message.id);
     return id;
   }
 
@@ -37,19 +57,33 @@ export class RecentEvents implements EventStore {
     lastId: string,
     { send }: { send: (id: string, message: Message) => Promise<void> },
   ): Promise<string> {
-    const stream = streamOf(lastId);
-    const index = this.#events.findIndex((event) => event.id === lastId);
-    for (const event of this.#events.slice(index + 1)) {
-      // A priming event has no message: it only gave the client an id to resume from.
-      if (event.stream === stream && "jsonrpc" in event.message) await send(event.id, event.message);
-    }
-    return stream;
+    const missed = this.after(lastId);
+    if (missed && missed !== "running") await send(missed.id, missed.message);
+    return streamOf(lastId);
   }
 
-  /** Whether an event was the last its stream will ever have, so that there is nothing to resume. */
-  isFinal(id: string): boolean {
-    const event = this.#events.find((candidate) => candidate.id === id);
-    return event !== undefined && ("result" in event.message || "error" in event.message);
+  /**
+   * What is still to come on the stream of an event.
+   *
+   * @param lastId the last event that the client has seen
+   * @returns `running` while there is no answer yet, the answer, or undefined where nothing is left to tell
+   */
+  after(lastId: string): "running" | StoredAnswer | undefined {
+    const stream = streamOf(lastId);
+    if (this.#running.has(stream)) return "running";
+    const answer = this.#answers.get(stream);
+    return answer?.id === lastId ? undefined : answer;
+  }
+
+  #keep(stream: string, answer: StoredAnswer): void {
+    const bytes = JSON.stringify(answer.message).length;
+    this.#answers.set(stream, { ...answer, bytes });
+    this.#bytes += bytes;
+    for (const [oldest, { bytes: freed }] of this.#answers) {
+      if (oldest === stream || (this.#bytes <= MAX_BYTES && this.#answers.size <= MAX_ANSWERS)) return;
+      this.#answers.delete(oldest);
+      this.#bytes -= freed;
+    }
   }
 }
 

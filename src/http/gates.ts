@@ -1,5 +1,6 @@
 /** What a request must pass before the protocol sees it: pure checks, each answering why not, or undefined. */
 import { createHash, timingSafeEqual } from "node:crypto";
+import { isIPv6 } from "node:net";
 
 export interface Refusal {
   status: number;
@@ -41,7 +42,8 @@ export function checkRequest(request: Request, policy: GatePolicy): Refusal | un
   );
 }
 
-function checkHost(request: Request, { hosts, anyHost }: GatePolicy): Refusal | undefined {
+/** Whether the request names a host that this server answers to. */
+export function checkHost(request: Request, { hosts, anyHost }: GatePolicy): Refusal | undefined {
   if (anyHost) return undefined;
   const host = hostName(request.headers.get("host") ?? "");
   if (host !== undefined && hosts.has(host)) return undefined;
@@ -80,6 +82,11 @@ function checkMethod(request: Request): Refusal | undefined {
 function checkLength(request: Request, { bodyLimit }: GatePolicy): Refusal | undefined {
   const length = Number(request.headers.get("content-length") ?? 0);
   return length > bodyLimit ? tooLarge(bodyLimit) : undefined;
+}
+
+/** Names as a Host header has them: lower case, IPv6 addresses in brackets. */
+export function hostNames(names: readonly string[]): Set<string> {
+  return new Set(names.map((name) => (isIPv6(name) ? `[${name}]` : name).toLowerCase()));
 }
 
 /** The refusal of a body that is longer than allowed. */

@@ -1,15 +1,20 @@
 /** The MCP sessions of the HTTP transport. */
 import { randomUUID } from "node:crypto";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import type { RequestId } from "@modelcontextprotocol/sdk/types.js";
 import type { Log } from "../log.ts";
 import { createMcpServer, type McpOptions } from "../mcp/server.ts";
-import { RecentEvents } from "./events.ts";
+import { CANCELLED, RecentEvents } from "./events.ts";
 
 export interface Session {
   id: string;
   principal: string;
   transport: WebStandardStreamableHTTPServerTransport;
   events: RecentEvents;
+  /** Requests without an answer so far. */
+  requests: Set<RequestId>;
+  /** Open streams of the client's own: it is there, however silent. */
+  streams: number;
   lastSeenAt: number;
 }
 
@@ -24,6 +29,9 @@ export interface SessionsOptions {
   /** Called when a session has ended, whatever the reason. */
   onEnded(session: string): Promise<void>;
 }
+
+/** Many clients never end their sessions; after so long without a sign, one makes room where the server is full. */
+const ABANDONED_MS = 60_000;
 
 export class Sessions {
   readonly #options: SessionsOptions;
@@ -46,25 +54,37 @@ export class Sessions {
     return session?.principal === principal ? session : undefined;
   }
 
-  /** A new session that waits for its `initialize`; undefined where there are as many as allowed. */
-  async open(principal: string): Promise<Session | undefined> {
+  /**
+   * A new session that waits for its `initialize`. Where there are as many as allowed, it takes the place of the one
+   * that was silent longest, if that one was silent for a minute, runs nothing and has no stream open.
+   *
+   * @returns undefined where there is no room
+   */
+  async open(principal: string, now = Date.now()): Promise<Session | undefined> {
+    if (this.#sessions.size >= this.#options.limit) this.#makeRoom(now);
     if (this.#sessions.size >= this.#options.limit) return undefined;
-    const id = randomUUID();
-    const events = new RecentEvents();
+    const session = this.#create(randomUUID(), principal);
+    const { id, transport } = session;
+    this.#sessions.set(id, session);
+    const onCancelled = (request: RequestId) => release(transport, request);
+    const server = createMcpServer({ principal, session: id }, { ...this.#options.mcp, onCancelled });
+    server.onerror = (error) => this.#options.log.debug(`session ${id}: ${error.message}`);
+    await server.connect(transport);
+    return session;
+  }
+
+  #create(id: string, principal: string): Session {
+    const requests = new Set<RequestId>();
+    const events = new RecentEvents((request) => {
+      requests.delete(request);
+      session.lastSeenAt = Date.now();
+    });
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: events,
       onsessionclosed: () => this.end(id),
     });
-    const session = { id, principal, transport, events, lastSeenAt: Date.now() };
-    this.#sessions.set(id, session);
-    const server = createMcpServer(
-      { principal, session: id },
-      // The SDK leaves the stream of a cancelled call open, with keep-alives for ever.
-      { ...this.#options.mcp, onCancelled: (request) => transport.closeSSEStream(request) },
-    );
-    server.onerror = (error) => this.#options.log.debug(`session ${id}: ${error.message}`);
-    await server.connect(transport);
+    const session = { id, principal, transport, events, requests, streams: 0, lastSeenAt: Date.now() };
     return session;
   }
 
@@ -80,7 +100,7 @@ export class Sessions {
   /** Ends the sessions that nothing was heard of for the idle time. */
   async endIdle(now = Date.now()): Promise<void> {
     const idle = [...this.#sessions.values()].filter(
-      (session) => !this.#options.isBusy(session.id) && now - session.lastSeenAt >= this.#options.idleMs,
+      (session) => !this.#isBusy(session) && now - session.lastSeenAt >= this.#options.idleMs,
     );
     await Promise.allSettled(idle.map((session) => this.end(session.id)));
   }
@@ -89,4 +109,32 @@ export class Sessions {
     clearInterval(this.#idleCheck);
     await Promise.allSettled([...this.#sessions.keys()].map((id) => this.end(id)));
   }
+
+  #isBusy({ id, requests }: Session): boolean {
+    return requests.size > 0 || this.#options.isBusy(id);
+  }
+
+  #makeRoom(now: number): void {
+    const abandoned = [...this.#sessions.values()]
+      .filter((session) => now - session.lastSeenAt >= ABANDONED_MS && session.streams === 0 && !this.#isBusy(session))
+      .reduce<Session | undefined>(
+        (oldest, session) => (oldest && oldest.lastSeenAt <= session.lastSeenAt ? oldest : session),
+        undefined,
+      );
+    if (!abandoned) return;
+    this.#options.log.info(`session ${abandoned.id} was silent and makes room for another`);
+    // Its place is free at once; its sandbox goes meanwhile.
+    void this.end(abandoned.id).catch((error: unknown) => this.#options.log.warn(String(error)));
+  }
+}
+
+/**
+ * Closes what the transport holds for a cancelled request. The SDK sends no answer then, leaves the stream open with
+ * keep-alives for ever and never forgets the request; an answer after the stream's end releases all of it unsent.
+ */
+function release(transport: WebStandardStreamableHTTPServerTransport, request: RequestId): void {
+  transport.closeSSEStream(request);
+  const error = { code: CANCELLED, message: "cancelled" };
+  // Without resumability the transport complains that nobody hears the answer.
+  transport.send({ jsonrpc: "2.0", id: request, error }).catch(() => {});
 }

@@ -23,6 +23,10 @@ export interface McpOptions {
   onCancelled?: (requestId: string | number) => void;
 }
 
+/** How much is told about wrong arguments, and about each. */
+const MAX_PROBLEMS = 10;
+const MAX_PROBLEM = 300;
+
 const INSTRUCTIONS =
   "podexec gives this conversation a Linux machine of its own: a Debian container with the usual tools, root inside, " +
   "isolated from the host. Use shell_exec for every command. Files, packages and background processes persist " +
@@ -42,15 +46,19 @@ export function createMcpServer(caller: Caller, options: McpOptions): Server {
   server.setRequestHandler(ListToolsRequestSchema, () => listing);
   server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
     const token = extra._meta?.progressToken;
+    let isTelling = false;
     const context: ToolContext = {
       caller,
       signal: extra.signal,
       services: options.services,
       progress(progress, message) {
-        if (token === undefined || extra.signal.aborted) return;
+        // A client that does not read is told no more until it does.
+        if (token === undefined || extra.signal.aborted || isTelling) return;
+        isTelling = true;
         const params = { progressToken: token, progress, message };
         // A client that went away gets the result when it resumes; its progress is nobody's loss.
-        extra.sendNotification({ method: "notifications/progress", params }).catch(() => {});
+        const told = extra.sendNotification({ method: "notifications/progress", params }).catch(() => {});
+        void told.finally(() => (isTelling = false));
       },
     };
     extra.signal.addEventListener("abort", () => options.onCancelled?.(extra.requestId), { once: true });
@@ -94,7 +102,9 @@ function parseInput(tool: Tool, input: unknown): z.infer<Tool["input"]> {
   const parsed = tool.input.safeParse(input);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "arguments"}: ${issue.message}`);
-  throw new PodexecError("INVALID_PARAMS", `${tool.name}: ${problems.join("; ")}`);
+  const told = problems.slice(0, MAX_PROBLEMS).map((problem) => problem.slice(0, MAX_PROBLEM));
+  const more = problems.length > told.length ? `; and ${problems.length - told.length} more` : "";
+  throw new PodexecError("INVALID_PARAMS", `${tool.name}: ${told.join("; ")}${more}`);
 }
 
 /** What podexec could not do: a code, what happened, what to do. */

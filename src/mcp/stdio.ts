@@ -16,6 +16,7 @@ export async function serveStdio(caller: Caller, options: McpOptions, signal: Ab
     process.stdin.once("close", resolve);
     process.stdout.on("error", () => resolve());
     server.onclose = () => resolve();
+    server.onerror = (error) => options.log.debug(`stdio: ${error.message}`);
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });

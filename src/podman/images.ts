@@ -18,7 +18,7 @@ export async function imageArchitecture(podman: Podman, image: string): Promise<
 /** The error that names a missing image and the command that makes it. */
 export function imageMissing(image: string): PodexecError {
   return new PodexecError("IMAGE_MISSING", `the image ${image} is not there`, {
-    hint: "Build it with `podexec build-image`, or start with `podexec serve --build`.",
+    hint: `Build it with \`podexec build-image --tag ${image}\`, or start with \`podexec serve --build\`.`,
   });
 }
 

@@ -49,6 +49,7 @@ export class Channel {
   #onNoHello: ((reason: string) => void) | undefined;
   #farewell = "the connection to its agent ended";
   #isClosed = false;
+  #isBroken = false;
   readonly #onClose: (reason: string) => void;
 
   /** @param onClose called once when the conversation is over, with the reason that is known here */
@@ -85,6 +86,11 @@ export class Channel {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** What the agent sent could not be understood: the sandbox may run, but nothing it says counts any more. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   /** Starts a command. @returns its id, with which the other methods name it */
@@ -150,6 +156,7 @@ export class Channel {
       for (const frame of this.#decoder.push(bytes)) this.#dispatch(frame);
     } catch (error) {
       // Whatever a hostile agent sends ends its own sandbox's channel and nothing else.
+      this.#isBroken = true;
       this.#farewell = `its agent broke the protocol (${error instanceof Error ? error.message : "unreadable"})`;
       this.close();
     }

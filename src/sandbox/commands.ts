@@ -4,6 +4,7 @@ import { getSystemErrorName } from "node:util";
 import { PodexecError } from "../errors.ts";
 import type { Channel } from "./channel.ts";
 import { Why as ExitWhy, type AgentError, type Exited } from "./frames-answers.ts";
+import { ProtocolError } from "./frames-wire.ts";
 import { OutputCollector } from "./output.ts";
 
 export interface CommandRequest {
@@ -85,12 +86,15 @@ async function untilEnded(
   output: OutputCollector,
 ): Promise<Ending> {
   const live = new TextDecoder();
+  let pushed = 0;
   let id = 0n;
   let backstop: ReturnType<typeof setTimeout> | undefined;
   const ended = new Promise<Ending>((resolve) => {
     backstop = setTimeout(() => resolve({ silent: true }), request.timeoutMs + GRACE_MS + BACKSTOP_MS);
     id = channel.start(startOptions(request), {
       onOutput(offset, bytes) {
+        pushed += bytes.length;
+        if (pushed > request.outputLimit) throw new ProtocolError("OUTPUT exceeds what was asked for");
         output.push(offset, bytes);
         control.onOutput?.(live.decode(bytes, { stream: true }));
       },
@@ -147,7 +151,7 @@ function describeExit(exited: Exited, output: OutputCollector, request: CommandR
 
 function messageOf(exited: Exited, request: CommandRequest): string | undefined {
   if (exited.why !== ExitWhy.NOT_STARTED) return exited.message;
-  const reason = getSystemErrorName(-exited.status);
+  const reason = errorName(exited.status);
   if (exited.message === "chdir") return `cwd: ${request.cwd} cannot be entered (${reason})`;
   return `${SHELL} could not be started (${reason}): does the image have it?`;
 }
@@ -193,6 +197,11 @@ function startError(error: AgentError): PodexecError {
     });
   }
   return new PodexecError("AGENT_PROTOCOL", `the agent refused the command (${error.code}): ${error.message}`);
+}
+
+/** An error's name by its Linux number. */
+function errorName(errno: number): string {
+  return errno > 0 && errno < 4096 ? getSystemErrorName(-errno) : `error ${errno}`;
 }
 
 /** A signal's name by its Linux number. */

@@ -1,8 +1,13 @@
 /** A command's output as it is told: the head and the tail within a bound, the count exact. */
 
+import { ProtocolError } from "./frames-wire.ts";
+
+/** A sandbox may push a byte at a time; so many pieces are joined, lest each take far more memory than it holds. */
+const MAX_PIECES = 512;
+
 /** Collects pushed pieces of output, never more than head + tail bytes whatever the agent sends. */
 export class OutputCollector {
-  readonly #pieces: { offset: number; bytes: Uint8Array }[] = [];
+  #pieces: { offset: number; bytes: Uint8Array }[] = [];
   readonly #limit: number;
   #held = 0;
   #end = 0;
@@ -26,6 +31,13 @@ export class OutputCollector {
     this.#pieces.push({ offset: offset + known, bytes: piece.slice() });
     this.#held += piece.length;
     this.#end = offset + known + piece.length;
+    if (this.#pieces.length >= MAX_PIECES) this.#join();
+  }
+
+  /** @throws ProtocolError where there is little to join: an agent leaves out one middle, not one after each byte */
+  #join(): void {
+    this.#pieces = joinAdjacent(this.#pieces);
+    if (this.#pieces.length > MAX_PIECES / 2) throw new ProtocolError("OUTPUT has too many gaps");
   }
 
   /**

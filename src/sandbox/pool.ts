@@ -1,4 +1,4 @@
-import { toPodexecError } from "../errors.ts";
+import { PodexecError, toPodexecError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -9,12 +9,16 @@ export interface PoolOptions {
   log: Log;
 }
 
+/** A start beside the first command of whoever just took a sandbox would slow that command down. */
+const REFILL_AFTER_MS = 50;
+
 /** Sandboxes started ahead. Each is handed out once; what is handed out is replaced in the background. */
 export class Pool {
   readonly #options: PoolOptions;
   readonly #ready: Sandbox[] = [];
   readonly #closing = new AbortController();
   readonly #starting = new Set<Promise<void>>();
+  #refill: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -34,22 +38,30 @@ export class Pool {
 
   /** A sandbox for one owner: one that waits, or a new one. @throws PodexecError as `Engine.create` */
   async take(): Promise<Sandbox> {
-    this.#closing.signal.throwIfAborted();
+    if (this.#closing.signal.aborted) throw new PodexecError("INTERRUPTED", "the server is stopping");
     let ready = this.#ready.shift();
     while (ready?.gone !== undefined) {
       void ready.remove().catch((error: unknown) => this.#options.log.warn(`pool: ${String(error)}`));
       ready = this.#ready.shift();
     }
     const sandbox = ready ?? (await this.#options.create(this.#closing.signal));
-    this.fill();
+    this.#fillSoon();
     return sandbox;
   }
 
   /** Removes all that wait and starts no more. */
   async close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#refill);
     await Promise.allSettled(this.#starting);
     await Promise.allSettled(this.#ready.splice(0).map((sandbox) => sandbox.remove()));
+  }
+
+  #fillSoon(): void {
+    this.#refill ??= setTimeout(() => {
+      this.#refill = undefined;
+      this.fill();
+    }, REFILL_AFTER_MS);
   }
 
   async #startOne(): Promise<void> {

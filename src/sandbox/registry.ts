@@ -49,15 +49,17 @@ export class Registry {
    * The sandbox a call runs in: the one its handle names, else its session's, else a new one.
    *
    * @param handle as an earlier result named it
-   * @throws PodexecError SANDBOX_UNKNOWN, SANDBOX_GONE, LIMIT_REACHED, or as `Engine.create`
+   * @param signal aborted when the call is cancelled or its session ends: no sandbox is begun any more
+   * @throws PodexecError SANDBOX_UNKNOWN, SANDBOX_GONE, LIMIT_REACHED, CANCELLED, or as `Engine.create`
    */
-  async acquire(caller: Caller, handle?: string): Promise<Acquired> {
+  async acquire(caller: Caller, handle?: string, signal?: AbortSignal): Promise<Acquired> {
+    throwIfCancelled(signal);
     if (handle !== undefined) return { sandbox: await this.#byHandle(caller, handle) };
     const known = this.#sessions.get(caller.session);
     if (!known) return { sandbox: (await this.#begin(caller)).sandbox, note: "This is a new sandbox." };
     const { sandbox } = await known;
     if (sandbox.gone === undefined) return { sandbox };
-    return this.#replace(caller, known, sandbox);
+    return this.#replace(caller, known, { old: sandbox, signal });
   }
 
   /** Whether a command runs in the session's sandbox, or the sandbox is just being made. */
@@ -127,12 +129,24 @@ export class Registry {
     const entry = { ...caller, sandbox };
     sandbox.lastUsedAt = Date.now();
     this.#handles.set(sandbox.handle, entry);
-    await sandbox.assign(caller.session);
-    return entry;
+    try {
+      await sandbox.assign(caller.session);
+      return entry;
+    } catch (error) {
+      this.#handles.delete(sandbox.handle);
+      await sandbox.remove();
+      throw error;
+    }
   }
 
-  async #replace(caller: Caller, known: Promise<Entry>, old: Sandbox): Promise<Acquired> {
+  async #replace(
+    caller: Caller,
+    known: Promise<Entry>,
+    { old, signal }: { old: Sandbox; signal: AbortSignal | undefined },
+  ): Promise<Acquired> {
     const why = (await old.explainLoss()) ?? old.gone ?? "unknown";
+    // A sandbox begun after its session's end would be nobody's to remove.
+    throwIfCancelled(signal);
     // Of several calls that find the sandbox gone, the first replaces it and the others join.
     if (this.#sessions.get(caller.session) === known) {
       this.#sessions.delete(caller.session);
@@ -142,4 +156,8 @@ export class Registry {
     const { sandbox } = await (this.#sessions.get(caller.session) ?? this.#begin(caller));
     return { sandbox, note: `This is a new sandbox: the one before is gone (${why}), and its files with it.` };
   }
+}
+
+function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new PodexecError("CANCELLED", "the call was cancelled before its command began");
 }

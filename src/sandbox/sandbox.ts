@@ -96,7 +96,7 @@ export class Sandbox {
 
   async #whyLost(reason: string): Promise<GoneReason> {
     if (this.#removed) return { text: reason, outOfMemory: false };
-    for (let tries = 0; tries < GONE_TRIES; tries++) {
+    for (let tries = 0; !this.#channel.isBroken && tries < GONE_TRIES; tries++) {
       const known = await this.#engine.whyGone(this.ref);
       if (known) {
         this.#gone = known.text;

@@ -1,26 +1,45 @@
 import { z } from "zod";
+import { PodexecError } from "../../errors.ts";
 import type { Outcome } from "../../sandbox/commands.ts";
 import { defineTool, type ToolContext } from "../tool.ts";
 import { ProgressFeed } from "../progress.ts";
 
-const MAX_COMMAND = 131_072;
+/** Linux takes at most this much in one argument or variable: MAX_ARG_STRLEN, execve(2), without the final NUL. */
+const MAX_ARGUMENT = 131_071;
+/** With a command and a path of any length a start still fits into a frame of the agent's protocol. */
+const MAX_ENVIRONMENT = 65_536;
+const MAX_VARIABLES = 1_000;
+const MAX_PATH = 4_095;
 const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** No NUL: arguments, paths and variables end at one (execve(2)). */
 const text = (what: string) => z.string().refine((value) => !value.includes("\0"), `${what} must not contain NUL`);
+const bytesOf = (value: string) => Buffer.byteLength(value);
+
+const environment = z
+  .record(z.string().regex(ENVIRONMENT_NAME, "not a variable name"), text("a value"))
+  .refine((env) => Object.keys(env).length <= MAX_VARIABLES, `at most ${MAX_VARIABLES} variables`)
+  .refine(
+    (env) => bytesOf(Object.entries(env).flat().join("==")) <= MAX_ENVIRONMENT,
+    `names and values may have at most ${MAX_ENVIRONMENT} bytes together; pass more through stdin`,
+  );
 
 const input = z.strictObject({
   command: text("command")
     .min(1, "command must not be empty")
-    .max(MAX_COMMAND, `command may have at most ${MAX_COMMAND} characters; write long scripts to a file through stdin`)
+    .refine(
+      (command) => bytesOf(command) <= MAX_ARGUMENT,
+      `command may have at most ${MAX_ARGUMENT} bytes; write long scripts to a file through stdin`,
+    )
     .describe("What `/bin/sh -lc` runs. Use `&`, pipes, here-documents as in any shell."),
   sandbox: z.string().max(200).optional().describe("The handle of a sandbox, from an earlier result. Default: yours."),
-  cwd: text("cwd").min(1).max(4096).optional().describe("Working directory. Default: the image's, /workspace."),
-  env: z
-    .record(z.string().regex(ENVIRONMENT_NAME, "not a variable name"), text("a value"))
+  cwd: text("cwd")
+    .min(1)
+    .refine((path) => bytesOf(path) <= MAX_PATH, `a path may have at most ${MAX_PATH} bytes`)
     .optional()
-    .describe("Environment variables for this command."),
+    .describe("Working directory. Default: the image's, /workspace."),
+  env: environment.optional().describe("Environment variables for this command."),
   stdin: z.string().optional().describe("Standard input. Default: none (closed)."),
   timeout_ms: z
     .int()
@@ -65,7 +84,9 @@ export const shellExec = defineTool({
   output,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   async run(args, context) {
-    const { sandbox, note } = await context.services.registry.acquire(context.caller, args.sandbox);
+    const { caller, signal, services } = context;
+    const { sandbox, note } = await services.registry.acquire(caller, args.sandbox, signal);
+    if (signal.aborted) throw new PodexecError("CANCELLED", "the call was cancelled before its command began");
     const outcome = await runWithProgress(args, sandbox, context);
     const structured = toStructured(outcome, sandbox.handle, note);
     return { structured, text: toText(structured), isError: outcome.retval === null };
@@ -121,7 +142,7 @@ function toStructured(outcome: Outcome, handle: string, note: string | undefined
 function toText(result: Structured): string {
   const facts = [endOf(result)];
   if (result.message) facts.push(result.message);
-  if (result.killed > 0) facts.push(`${result.killed} processes ended, ${result.survivors} survive`);
+  if (result.killed > 0) facts.push(`${processes(result.killed)} ended, survivors: ${result.survivors}`);
   if (result.truncated && result.output_file) facts.push(`${result.total_bytes} bytes, whole in ${result.output_file}`);
   if (result.dropped_bytes) facts.push(`${result.dropped_bytes} bytes of output are lost: no room for them`);
   if (result.processes_left_count > 0) facts.push(leftOf(result));
@@ -151,5 +172,9 @@ function endOf(result: Structured): string {
 
 function leftOf(result: Structured): string {
   const shown = result.processes_left.map(({ pid, command }) => `${pid} ${command}`).join("; ");
-  return `${result.processes_left_count} processes go on in the background: ${shown}`;
+  return `left in the background, ${processes(result.processes_left_count)}: ${shown}`;
+}
+
+function processes(count: number): string {
+  return count === 1 ? "1 process" : `${count} processes`;
 }
