@@ -122,6 +122,8 @@ export const requirements = {
   "workspace.owner": "Files made in a workspace belong to its owner on the host.",
   "workspace.name": "A workspace may have any name.",
 
+  "engine.contract": "Every engine passes one suite: create, connect, list, assign, remove, why it is gone, sweep.",
+
   // Transports
   "http.mcp": "The SDK's client does its work over streamable HTTP against the executable.",
   "http.inspector": "The MCP Inspector works against the executable.",
@@ -138,7 +140,6 @@ export const requirements = {
 
   // Speed and leaving
   "speed.bench": "One command measures podexec beside plain `podman exec` and prints the table.",
-  "speed.reached": "The ratios of the bench are reached in one run.",
   "speed.start": "The executable is there at once: `podexec version` loads neither the MCP SDK nor zod.",
   "done.clean": "After the tests no container, process, folder or image layer of theirs is left.",
 } as const satisfies Record<string, string>;

@@ -32,8 +32,6 @@ export const HEADER_SIZE = 16;
 export const MAX_PAYLOAD = 262_144;
 /** Bytes of standard input that may be unacknowledged, one command. */
 export const INPUT_WINDOW = 262_144;
-/** Bytes that one READ can answer. */
-export const MAX_READ = MAX_PAYLOAD - 16;
 
 /** One frame; the payload may be a view of the chunk it came in. */
 export interface Frame {

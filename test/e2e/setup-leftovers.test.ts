@@ -7,7 +7,7 @@ import { sweepTestUsers } from "../support/rootless.ts";
 
 const isRoot = process.getuid?.() === 0;
 
-test("a folder, a process and a container that are left behind are found, and nothing once they are gone", async () => {
+test("a folder, a process and a container that are left behind are found, and nothing once they are gone [done.clean]", async () => {
   const before = takeInventory();
   const folder = mkdtempSync(join(tmpdir(), "podexec-planted-"));
   copyFileSync("/bin/sleep", join(folder, "podexec"));
@@ -31,7 +31,7 @@ test("a folder, a process and a container that are left behind are found, and no
   expect(still).toEqual([]);
 });
 
-test("what ends by itself within the time is no leftover", async () => {
+test("what ends by itself within the time is no leftover [done.clean]", async () => {
   const folder = join(tmpdir(), "podexec-planted-brief");
   const before = takeInventory();
   mkdirSync(folder);

@@ -98,7 +98,7 @@ test("commands run side by side without disturbing each other [exec.concurrent]"
 test("what is left in the background goes on and is named [exec.left]", async () => {
   const outcome = await run(sandbox, "sleep 1000 & setsid nohup sleep 2000 >/dev/null 2>&1 & sleep 0.1; echo started");
   expect(outcome).toMatchObject({ output: "started\n", why: "exited", retval: 0, leftCount: 2 });
-  expect(outcome.left.map(({ command }) => command).sort()).toEqual(["sleep 1000", "sleep 2000"]);
+  expect(outcome.left.map(({ command }) => command).toSorted()).toEqual(["sleep 1000", "sleep 2000"]);
   expect((await run(sandbox, "pgrep -c sleep")).output).toBe("2\n");
   await run(sandbox, "pkill sleep");
 });
