@@ -36,7 +36,6 @@ enum frame_type {
 enum why { RUNS = 0, WHY_EXITED, WHY_SIGNALLED, WHY_TIMED_OUT, WHY_KILLED, WHY_NOT_STARTED };
 
 /* ---- frames.c: bytes to frames and back; nothing here touches a file or a process */
-
 struct frame {
     uint8_t type;
     uint64_t command;
@@ -115,7 +114,7 @@ struct process {
     pid_t pid, parent;
     uint64_t birth;            /* start time: pid and birth name a process for ever */
     char state;
-    bool known, member, stopped;
+    bool known, member, stopped, is_exiting;
 };
 struct processes {
     struct process *list;
@@ -223,7 +222,6 @@ bool commands_quiet(void);
 int64_t commands_run_timers(int64_t now);
 
 /* ---- reap.c */
-
 void commands_reap(void);
 void commands_kicked(void);
 
@@ -268,7 +266,6 @@ void connections_bye(const char *reason);
 void send_error(struct connection *to, uint64_t command, const char *code, const char *message, int error);
 
 /* ---- requests.c: THE table of what podexec can ask */
-
 bool request(struct connection *from, const struct frame *frame);
 
 /* ---- agent.c */
@@ -293,11 +290,9 @@ void raise_oom_score(bool raised);
 uint64_t oom_kills(void);
 
 /* ---- connect.c */
-
 int connect_relay(const char *path);
 
 /* ---- idmap.c */
-
 int idmap(int count, char **words);
 
 #endif

@@ -146,7 +146,8 @@ static void fill(struct command *c, uint64_t id, const struct start *start, cons
 {
     int64_t now = now_us();
     *c = (struct command){
-        .id = id, .out_fd = s->from, .in_fd = s->to, .is_terminal = start->is_terminal, .started = now, .grace_ms = start->grace_ms,
+        .id = id, .out_fd = s->from, .in_fd = s->to, .is_terminal = start->is_terminal, .started = now,
+        .grace_ms = start->grace_ms,
         .deadline = start->timeout_ms ? now + (int64_t)start->timeout_ms * 1000 : NEVER, .ending.at = NEVER,
         .connection = connection, .head_end = start->head, .tail = start->tail, .started_due = true,
         .push_at = now + STARTED_DELAY_US, .input_end = !start->has_input && !start->is_terminal, .oom_before = oom_kills(),
@@ -178,7 +179,8 @@ const char *command_start(uint64_t id, struct start *start, int connection, cons
     fill(c, id, start, &s, connection);
     size_t index = command_index(c);
     *message = "fork";
-    if (!watch_add(c->out_fd, WATCH_OUTPUT, index, EPOLLIN) || (c->keeper = keeper_start(start, s.in, s.out, &reports[index])) < 0) {
+    if (!watch_add(c->out_fd, WATCH_OUTPUT, index, EPOLLIN) ||
+        (c->keeper = keeper_start(start, s.in, s.out, &reports[index])) < 0) {
         int error = errno;
         c->keeper = 0;
         command_forget(c);

@@ -56,12 +56,14 @@ static bool parse_caps(const char *list, uint64_t *keep)
 
 static bool drop_bounding(uint64_t keep)
 {
+    int error = 0;
     unsigned long cap = 0;
-    bool done = true;
     for (int has; cap < 64 && (has = prctl(PR_CAPBSET_READ, cap)) >= 0; cap++)
-        done &= !has || keep >> cap & 1 || !prctl(PR_CAPBSET_DROP, cap);
+        if (has && !(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap))
+            error = errno;
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    return done;
+    errno = error;
+    return error == 0;
 }
 
 static bool drop_caps(uint64_t keep)

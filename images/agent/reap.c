@@ -12,10 +12,12 @@ static void count_left(struct command *c)
     c->left_count = c->left_named = 0;
     if (!(c->keeper || c->orphaned) || !tree_scan(c, &tree))
         return;
-    c->left_count = (uint32_t)tree.count;
-    while (c->left_named < MAX_LEFT && c->left_named < tree.count) {
-        c->left[c->left_named] = tree.list[c->left_named].pid;
-        c->left_named++;
+    for (size_t i = 0; i < tree.count; i++) {
+        if (tree.list[i].is_exiting)
+            continue;
+        c->left_count++;
+        if (c->left_named < MAX_LEFT)
+            c->left[c->left_named++] = tree.list[i].pid;
     }
     processes_free(&tree);
 }

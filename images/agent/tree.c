@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PF_EXITING = 4 }; /* include/linux/sched.h */
+
 static bool read_file(int dir, const char *path, char *text, size_t room, size_t *length)
 {
     int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
@@ -28,11 +30,13 @@ static bool read_stat(int dir, const char *path, struct process *p)
     text[length] = 0;
     char *at = strrchr(text, ')');
     int parent;
+    unsigned flags;
     unsigned long long birth;
-    if (!at || sscanf(at + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &p->state,
-                      &parent, &birth) != 3)
+    if (!at || sscanf(at + 1, " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &p->state,
+                      &parent, &flags, &birth) != 4)
         return false;
     p->parent = parent;
+    p->is_exiting = flags & PF_EXITING;
     p->birth = birth;
     return true;
 }

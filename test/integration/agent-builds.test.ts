@@ -2,7 +2,17 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
-import { BUILDS, compile, isLinux, SOURCES, startAgent, type Build } from "../support/agent-harness.ts";
+import { encodeHello } from "../../src/sandbox/frames-requests.ts";
+import { FrameDecoder, FrameType } from "../../src/sandbox/frames-wire.ts";
+import {
+  BUILDS,
+  canBeProcessOne,
+  compile,
+  isLinux,
+  SOURCES,
+  startAgent,
+  type Build,
+} from "../support/agent-harness.ts";
 
 const EMULATOR = "/usr/bin/qemu-aarch64-static";
 const has = (program: string) => Bun.which(program) !== null;
@@ -39,25 +49,27 @@ describe.skipIf(!isLinux)("agent builds", () => {
     expect(done.stderr).toStartWith(line);
   });
 
-  test.each([
+  test.skipIf(!canBeProcessOne).each([
     [["--keep-caps", "chown,magic"], "agent: --keep-caps: there is no capability 'magic'"],
     [["--block", "10.0.0.0/8,nonsense"], "agent: --block: 'nonsense' is not an address"],
     [["--allow", "1.2.3.4/33"], "agent: --allow: '1.2.3.4/33' is not an address"],
   ])("%j stops the agent before it listens [agent.protocol]", async (flags, line) => {
-    await using agent = await startAgent({ flags });
+    await using agent = await startAgent({ flags, isProcessOne: true });
     expect(await agent.exitCode).toBe(70);
     expect(agent.stderr).toBe(`${line}\n`);
   });
 
   test("connect copies bytes both ways until either side ends [agent.protocol]", async () => {
     await using agent = await startAgent();
-    const relay = Bun.spawn([compile("release"), "connect", "--socket", agent.socket], {
-      stdin: new Uint8Array([7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0]),
-      stdout: "pipe",
-    });
+    const relay = Bun.spawn([compile(native), "connect", "--socket", agent.socket], { stdin: "pipe", stdout: "pipe" });
+    void relay.stdin.write(encodeHello(1));
+    await relay.stdin.flush();
+    const { value } = await relay.stdout.getReader().read();
+    expect(new FrameDecoder().push(value ?? new Uint8Array())[0]?.type).toBe(FrameType.AGENT_HELLO);
+    await relay.stdin.end();
     expect(await relay.exited).toBe(0);
-    const missing = spawnSync(compile("release"), ["connect", "--socket", "/no/such"], { encoding: "utf8" });
-    expect([missing.status, missing.stderr]).toEqual([69, "agent: connect to /no/such: No such file or directory\n"]);
+    const refused = spawnSync(compile(native), ["connect", "--socket", "/etc/passwd"], { encoding: "utf8" });
+    expect([refused.status, refused.stderr]).toEqual([69, "agent: connect to /etc/passwd: Connection refused\n"]);
   });
 
   // An emulator of user space has neither subreapers of its own nor seccomp: that much is a warning here.

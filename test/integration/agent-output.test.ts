@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import { FROM_END } from "../../src/sandbox/frames-requests.ts";
-import { isLinux, startAgent, TESTED_BUILDS } from "../support/agent-harness.ts";
+import { canBeProcessOne, isLinux, startAgent, TESTED_BUILDS } from "../support/agent-harness.ts";
 
 const sha = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 /** Prints the bytes of a counter, so that every place in the output is different. */
@@ -99,6 +99,20 @@ describe.skipIf(!isLinux).each(TESTED_BUILDS)("agent, %s build: output", (build)
     expect(gap.offset).toBe(500_000 - 32_768);
     expect(running.pieces.at(-1)?.offset).toBe(499_000);
   });
+
+  test.skipIf(!canBeProcessOne)(
+    "a full disk loses bytes, which are counted, and nothing else [output.bounded]",
+    async () => {
+      const prefix = ["sh", "-c", 'mount -t tmpfs -o size=256k none /mnt && exec "$@"', "sh"];
+      await using agent = await startAgent({ build, isProcessOne: true, prefix, flags: ["--spill-dir", "/mnt"] });
+      const client = await agent.connect();
+      const running = client.start({ args: ["/bin/sh", "-c", numbers(500_000)], head: 1000, tail: 1000 });
+      const exited = await running.exited;
+      expect([exited.status, exited.total, exited.dropped]).toEqual([0, 500_000, 500_000 - 262_144]);
+      expect(running.pieces.at(-1)?.offset).toBe(499_000);
+      expect((await client.read(running.id, 262_000n, 1000)).data.length).toBe(144);
+    },
+  );
 
   test("a spill folder that is deleted, or becomes a symbolic link, is not followed [output.file]", async () => {
     await using agent = await startAgent({ build });

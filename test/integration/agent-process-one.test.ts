@@ -120,8 +120,8 @@ describe.skipIf(!canBeProcessOne).each(TESTED_BUILDS)("agent, %s build, as proce
   test("SHUTDOWN ends all commands and says goodbye [agent.protocol]", async () => {
     await using agent = await startAgent({ build, isProcessOne: true });
     const client = await agent.connect();
-    const running = client.start("trap '' TERM; sleep 60 & sleep 60");
-    await running.started;
+    const running = client.start("trap '' TERM; sleep 60 & sleep 60 & echo ready; wait");
+    await until(() => running.text !== "", "the processes");
     client.request(FrameType.SHUTDOWN, 0n, encodeShutdown(100));
     expect(await running.exited).toMatchObject({ why: Why.KILLED, killed: 3, survivors: 0 });
     await client.closed;

@@ -1,4 +1,4 @@
-/** Real sandboxes on this host's Podman for tests; whatever is made here is removed at the end of the test file. */
+/** Real sandboxes on this host's Podman for tests; `cleanUpAfterAll` removes them. */
 import { afterAll } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,10 +32,15 @@ let host: Promise<Host> | undefined;
 const made = new Set<Sandbox>();
 const folders = new Set<string>();
 
-afterAll(async () => {
-  await Promise.all([...made].map((sandbox) => sandbox.remove()));
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
+/** To be called at the top of every test file that makes sandboxes or folders: a hook belongs to one file. */
+export function cleanUpAfterAll(): void {
+  afterAll(async () => {
+    await Promise.all([...made].map((sandbox) => sandbox.remove()));
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    made.clear();
+    folders.clear();
+  }, 60_000);
+}
 
 /** Podman as this host has it. */
 export function testHost(): Promise<Host> {
