@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { executable } from "../support/executable.ts";
+import { connectStdio, exec } from "../support/mcp-client.ts";
 import { run } from "../support/run.ts";
+import { endAfterAll } from "../support/served.ts";
 
 const podexec = executable();
 const folder = mkdtempSync(join(tmpdir(), "podexec-hostile-"));
@@ -46,6 +48,7 @@ beforeAll(() => {
   }
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+endAfterAll();
 
 test("the trap works: a plain bun started in the folder runs what lies there", async () => {
   await run([process.execPath, "-e", "0"], { cwd: folder });
@@ -73,3 +76,15 @@ test("the same variables count where they come from the environment [exe.hostile
   const { stderr } = await run([podexec, "serve"], { cwd: folder, status: 2, env: { MCP_PORT: "nonsense" } });
   expect(stderr).toContain('MCP_PORT (port): "nonsense"');
 });
+
+test("serve runs a command there, and neither it nor its podman takes anything from the folder [exe.hostile-folder]", async () => {
+  writeFileSync(join(folder, "podman"), `#!/bin/sh\n: >${marker}\n`, { mode: 0o755 });
+  const said: string[] = [];
+  const agent = await connectStdio([], { cwd: folder, onStderr: (text) => said.push(text) });
+  expect((await exec(agent, "echo hi; ls it-ran")).output).toStartWith("hi\nls: cannot access");
+  await agent.close();
+  expect({ isMarked: existsSync(marker), problems: said.join("").includes("loud") }).toEqual({
+    isMarked: false,
+    problems: false,
+  });
+}, 60_000);
