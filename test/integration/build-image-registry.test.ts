@@ -3,7 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPackages } from "../../src/image/recipe.ts";
 import { importSmallDebian, runIn, serveRegistry, startBuild, testTag, useRegistry } from "../support/images.ts";
-import { podman, temporaryFolder } from "../support/sandboxes.ts";
+import { cleanUpAfterAll, podman, temporaryFolder } from "../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 const LIST = join(import.meta.dir, "../../images/base/packages.txt");
 const BASE = "docker.io/library/debian:trixie-slim";

@@ -5,8 +5,10 @@ import { PodexecError } from "../../src/errors.ts";
 import { makeFolder } from "../../src/image/folder.ts";
 import { inventory, programsIn, runIn, startBuild, temporaryFiles, testTag, type Building } from "../support/images.ts";
 import { ROOT } from "../support/executable.ts";
-import { podman, temporaryFolder, testData, toolImage, until } from "../support/sandboxes.ts";
+import { cleanUpAfterAll, podman, temporaryFolder, testData, toolImage, until } from "../support/sandboxes.ts";
 import type { BuildRequest } from "../../src/image/options.ts";
+
+cleanUpAfterAll();
 
 const tag = testTag("stopped");
 const folder = temporaryFolder();

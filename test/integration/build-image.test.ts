@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readPackages } from "../../src/image/recipe.ts";
 import { runIn, startBuild, testTag, useRegistry, type Told } from "../support/images.ts";
-import { podman, temporaryFolder } from "../support/sandboxes.ts";
+import { cleanUpAfterAll, podman, temporaryFolder } from "../support/sandboxes.ts";
 import type { BuiltImage } from "../../src/image/build.ts";
+
+cleanUpAfterAll();
 
 const tag = testTag("bootstrap");
 const CLOSED_PORT = 9;

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { openEngine, openHost, type Host } from "../../../src/commands/host.ts";
 import { environment } from "../../../src/runtime.ts";
 import { Sandbox } from "../../../src/sandbox/sandbox.ts";
-import { quiet, run, spec, temporaryFolder, testHost, until } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, quiet, run, spec, temporaryFolder, testHost, until } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 const folder = temporaryFolder();
 const socket = join(folder, "podman.sock");

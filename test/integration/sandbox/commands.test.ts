@@ -1,7 +1,9 @@
 import { beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Sandbox } from "../../../src/sandbox/sandbox.ts";
-import { openSandbox, run } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, openSandbox, run } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 let sandbox: Sandbox;
 beforeAll(async () => {

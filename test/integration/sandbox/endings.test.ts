@@ -1,6 +1,8 @@
 import { beforeAll, expect, test } from "bun:test";
 import type { Sandbox } from "../../../src/sandbox/sandbox.ts";
-import { isRootless, openSandbox, podman, run } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, isRootless, openSandbox, podman, run } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 let sandbox: Sandbox;
 beforeAll(async () => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSandbox, podman, run, temporaryFolder } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, openSandbox, podman, run, temporaryFolder } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 const image = `localhost/podexec-test-busybox:${process.pid}`;
 

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { isolationProbes, verdict, type Probe } from "../../../src/sandbox/probes.ts";
 import type { Sandbox } from "../../../src/sandbox/sandbox.ts";
-import { isRootless, openSandbox, podman, run, testHost, toolImage } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, isRootless, openSandbox, podman, run, testHost, toolImage } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 let sandbox: Sandbox;
 let neighbour: Sandbox;

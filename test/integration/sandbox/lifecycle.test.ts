@@ -5,6 +5,7 @@ import { Sandbox } from "../../../src/sandbox/sandbox.ts";
 import { openEngine } from "../../../src/commands/host.ts";
 import { thisOwner } from "../../../src/podman/labels.ts";
 import {
+  cleanUpAfterAll,
   containerExists,
   openSandbox,
   quiet,
@@ -16,6 +17,8 @@ import {
   testHost,
   until,
 } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 test("removing a sandbox leaves neither container nor folder [life.removed]", async () => {
   const sandbox = await openSandbox();

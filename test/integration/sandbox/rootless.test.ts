@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { readFacts } from "../../../src/podman/host.ts";
-import { isRootless, openSandbox, run, testHost } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, isRootless, openSandbox, run, testHost } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 test("the suite runs on the Podman of the user that runs it, rootless where that is not root [host.rootless]", async () => {
   const { podman } = await testHost();

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRootless, openSandbox, run, temporaryFolder } from "../../support/sandboxes.ts";
+import { cleanUpAfterAll, isRootless, openSandbox, run, temporaryFolder } from "../../support/sandboxes.ts";
+
+cleanUpAfterAll();
 
 test("a workspace is mounted at /workspace, readable and writable from both sides [workspace.mounted]", async () => {
   const path = temporaryFolder();
