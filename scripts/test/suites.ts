@@ -62,16 +62,15 @@ export interface Chosen {
 export function choose(root: string, words: readonly string[]): Chosen[] {
   const all = SUITES.map((suite) => ({ suite, files: filesOf(root, suite) }));
   if (words.length === 0) return all;
+  // A suite's name means that suite, and not also the files that happen to have it in their names.
+  const paths = words.filter((word) => !SUITES.some(({ name }) => name === word));
   const chosen = all.map(({ suite, files }) => {
     if (words.includes(suite.name)) return { suite, files };
     // A path names tests to run once; the rootless run is asked for by name.
     const named = suite.kind === "files" && suite.as ? [] : files;
-    return { suite, files: named.filter((file) => words.some((word) => file.includes(word))) };
+    return { suite, files: named.filter((file) => paths.some((path) => file.includes(path))) };
   });
-  const unknown = words.find(
-    (word) =>
-      !SUITES.some(({ name }) => name === word) && !all.some(({ files }) => files.some((f) => f.includes(word))),
-  );
+  const unknown = paths.find((path) => !all.some(({ files }) => files.some((file) => file.includes(path))));
   if (unknown) throw new Error(`${unknown} names no suite (${SUITES.map(({ name }) => name).join(", ")}) and no file`);
   return chosen.filter(({ suite, files }) => words.includes(suite.name) || files.length > 0);
 }
