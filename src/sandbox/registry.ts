@@ -33,6 +33,8 @@ export class Registry {
   /** By session; a promise, so that two first calls share one sandbox. */
   readonly #sessions = new Map<string, Promise<Entry>>();
   readonly #handles = new Map<string, Entry>();
+  /** Sessions that go on while their sandbox was removed for being idle: their next call is told. */
+  readonly #bereft = new Set<string>();
   readonly #idleCheck: ReturnType<typeof setInterval>;
 
   constructor(options: RegistryOptions) {
@@ -56,7 +58,7 @@ export class Registry {
     throwIfCancelled(signal);
     if (handle !== undefined) return { sandbox: await this.#byHandle(caller, handle) };
     const known = this.#sessions.get(caller.session);
-    if (!known) return { sandbox: (await this.#begin(caller)).sandbox, note: "This is a new sandbox." };
+    if (!known) return { sandbox: (await this.#begin(caller)).sandbox, note: this.#noteFor(caller) };
     const { sandbox } = await known;
     if (sandbox.gone === undefined) return { sandbox };
     return this.#replace(caller, known, { old: sandbox, signal });
@@ -69,8 +71,13 @@ export class Registry {
     return entry === undefined || entry.sandbox.isBusy;
   }
 
-  /** Removes what a session used. */
+  /** Removes what a session used, for good. */
   async endSession(session: string): Promise<void> {
+    this.#bereft.delete(session);
+    await this.#removeFrom(session);
+  }
+
+  async #removeFrom(session: string): Promise<void> {
     const pending = this.#sessions.get(session);
     this.#sessions.delete(session);
     const entry = await pending?.catch(() => undefined);
@@ -85,7 +92,8 @@ export class Registry {
       const isIdle = !entry.sandbox.isBusy && now - entry.sandbox.lastUsedAt >= this.#options.idleMs;
       if (!isIdle) continue;
       this.#options.log.info(`sandbox ${entry.sandbox.ref.name} was idle and is removed`);
-      void this.endSession(entry.session).catch((error: unknown) => this.#options.log.warn(String(error)));
+      this.#bereft.add(entry.session);
+      void this.#removeFrom(entry.session).catch((error: unknown) => this.#options.log.warn(String(error)));
     }
   }
 
@@ -93,6 +101,11 @@ export class Registry {
   async close(): Promise<void> {
     clearInterval(this.#idleCheck);
     await Promise.allSettled([...this.#sessions.keys()].map((session) => this.endSession(session)));
+  }
+
+  #noteFor({ session }: Caller): string {
+    if (!this.#bereft.delete(session)) return "This is a new sandbox.";
+    return "This is a new sandbox: the one before was idle for too long and was removed, and its files with it.";
   }
 
   async #byHandle(caller: Caller, handle: string): Promise<Sandbox> {

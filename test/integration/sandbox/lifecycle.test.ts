@@ -100,6 +100,7 @@ test("an idle sandbox is removed, a busy one is not [life.idle]", async () => {
   const running = run(busy.sandbox, "sleep 4; echo done");
   await until("the idle one is gone", async () => !(await containerExists(idle.sandbox.ref.name)));
   expect(await running).toMatchObject({ output: "done\n", why: "exited" });
+  expect((await registry.acquire({ principal: "p", session: "idle" })).note).toMatch(/new sandbox.*idle for too long/);
   await registry.close();
 }, 60_000);
 
