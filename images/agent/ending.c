@@ -82,17 +82,27 @@ static void step_kill(struct command *c, const struct processes *tree, int64_t n
         done(c, (uint32_t)tree->count);
 }
 
+/* Nobody knows who is below: what can be reached is killed, and nobody may say that none survives. */
+static void step_blind(struct command *c, int64_t now)
+{
+    if (c->main)
+        kill(-c->main, SIGKILL);
+    c->ending.at = now + CHECK_US;
+    if (now >= c->ending.bound)
+        done(c, 1);
+}
+
 void ending_step(struct command *c, int64_t now)
 {
     struct processes tree;
     bool scanned = tree_scan(c, &tree);
-    if (!scanned && c->main)
-        kill(-c->main, SIGKILL);
     if (c->ending.phase == ENDING_TERM) {
         c->ending.phase = ENDING_STOP;
         c->ending.bound = now + STOP_US;
     }
-    if (scanned && is_over(c, &tree))
+    if (!scanned)
+        step_blind(c, now);
+    else if (is_over(c, &tree))
         done(c, 0);
     else if (c->ending.phase == ENDING_STOP)
         step_stop(c, &tree, now);

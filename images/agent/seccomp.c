@@ -25,7 +25,7 @@ enum {
     NR_OPEN_TREE_ATTR = 467,
     X32_BIT = 0x40000000,
     LEVEL_IP = 0, OPTION_IP_UNICAST_IF = 50, LEVEL_IPV6 = 41, OPTION_IPV6_UNICAST_IF = 76, OPTION_BIND_INDEX = 62,
-    MAX_RULES = 160,
+    MAX_RULES = 240,
 };
 
 static const unsigned NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
@@ -38,15 +38,30 @@ static const int refused[] = {
     SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_open_by_handle_at,
 };
 
-/* A socket that is bound to an interface is routed past `unreachable` routes. */
+/* A socket that is bound to an interface, or that asks not to be routed, goes past `unreachable` routes. */
 static const struct {
     unsigned level, option;
 } binding[] = {
     {SOL_SOCKET, SO_BINDTODEVICE},
+    {SOL_SOCKET, SO_DONTROUTE},
     {SOL_SOCKET, OPTION_BIND_INDEX},
     {LEVEL_IP, OPTION_IP_UNICAST_IF},
     {LEVEL_IPV6, OPTION_IPV6_UNICAST_IF},
 };
+
+/* Where the flags of a message stand. */
+static const struct {
+    int number, argument;
+} sending[] = {{SYS_sendto, 3}, {SYS_sendmsg, 2}, {SYS_sendmmsg, 3}};
+
+/* Commands have the agent's user, who may change the limits and the scheduling of its own processes: not of process 1. */
+static const int tuning[] = {SYS_prlimit64, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_sched_setaffinity};
+
+/* The kinds of setpriority and ioprio_set that reach all processes of a user, and who is meant otherwise. */
+static const struct {
+    int number;
+    unsigned user;
+} priorities[] = {{SYS_setpriority, 2}, {SYS_ioprio_set, 3}};
 
 static const unsigned families[] = {AF_VSOCK, AF_ALG};
 
@@ -118,6 +133,38 @@ static void options(struct program *p)
     allow(p);
 }
 
+static void messages(struct program *p)
+{
+    for (size_t i = 0; i < sizeof sending / sizeof *sending; i++) {
+        unless_equal(p, (unsigned)sending[i].number, 4);
+        load(p, argument(sending[i].argument));
+        emit(p, BPF_JMP | BPF_JSET | BPF_K, MSG_DONTROUTE, 0, 1);
+        answer(p, EPERM);
+        allow(p);
+    }
+}
+
+static void agent_tuning(struct program *p)
+{
+    for (size_t i = 0; i < sizeof tuning / sizeof *tuning; i++) {
+        unless_equal(p, (unsigned)tuning[i], 4);
+        load(p, argument(0));
+        unless_equal(p, 1, 1);
+        answer(p, EPERM);
+        allow(p);
+    }
+    for (size_t i = 0; i < sizeof priorities / sizeof *priorities; i++) {
+        unless_equal(p, (unsigned)priorities[i].number, 7);
+        load(p, argument(0));
+        unless_equal(p, priorities[i].user, 1);
+        answer(p, EPERM);
+        load(p, argument(1));
+        unless_equal(p, 1, 1);
+        answer(p, EPERM);
+        allow(p);
+    }
+}
+
 /* False with errno. no_new_privs is set already. */
 bool lock_system_calls(void)
 {
@@ -133,6 +180,8 @@ bool lock_system_calls(void)
     namespaces(&p, SYS_unshare, NAMESPACES | CLONE_NEWTIME);
     sockets(&p);
     options(&p);
+    messages(&p);
+    agent_tuning(&p);
     allow(&p);
     struct sock_fprog program = {.len = p.length, .filter = p.code};
     return !syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) ||

@@ -189,5 +189,5 @@ bool tree_scan(const struct command *c, struct processes *tree)
     mark_members(dir, tree, c);
     drop_others(tree);
     closedir(proc);
-    return true;
+    return fits;
 }

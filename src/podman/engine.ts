@@ -98,7 +98,12 @@ export class PodmanEngine implements Engine {
 
   async remove(ref: SandboxRef): Promise<void> {
     const args = ["rm", "--force", "--ignore", "--time", "0", ref.name];
-    const result = await this.#podman.run(args);
+    let result = await this.#podman.run(args);
+    if (result.status !== 0 && /paused|improper/i.test(result.stderr)) {
+      // Podman 4 with cgroups v1 cannot kill what is frozen.
+      await this.#podman.run(["unpause", ref.name]);
+      result = await this.#podman.run(args);
+    }
     await releaseWorkspace(this.#folders, ref.name);
     this.#folders.remove(ref.name);
     if (result.status !== 0 && !/no such container|no container with/i.test(result.stderr))

@@ -143,7 +143,8 @@ function describeExit(exited: Exited, output: OutputCollector, request: CommandR
     durationMs: exited.durationUs / 1000,
     killed: exited.killed,
     survivors: exited.survivors,
-    left: exited.left.map(({ pid, command }) => ({ pid, command })),
+    // A process chooses what it is called: nothing of that may look like a line of the result.
+    left: exited.left.map(({ pid, command }) => ({ pid, command: command.replace(/\p{C}/gu, "?") })),
     leftCount: exited.leftCount,
     ...(message ? { message } : {}),
   };
@@ -193,7 +194,7 @@ function describeLoss(
 function startError(error: AgentError): PodexecError {
   if (error.code === "busy") {
     return new PodexecError("SANDBOX_BUSY", `the sandbox can start no more commands: ${error.message}`, {
-      hint: "Wait for commands that run, or end processes that were left in the background.",
+      hint: "Wait for what runs to end; where that does not help, a new session has a new sandbox.",
     });
   }
   return new PodexecError("AGENT_PROTOCOL", `the agent refused the command (${error.code}): ${error.message}`);

@@ -112,6 +112,13 @@ const PRIVILEGE: readonly Probe[] = [
 
 const AGENT: readonly Probe[] = [
   {
+    id: "agent-limits",
+    cannot: "change its agent's limits or scheduling",
+    script: attempt(
+      "prlimit --pid 1 --nofile=99 || chrt -i -p 0 1 || taskset -p 1 1 || renice 19 -p 1 || renice 19 -u 0",
+    ),
+  },
+  {
     id: "agent-kill",
     cannot: "end or stop its agent",
     script: `kill -9 1; kill -STOP 1; kill -TERM 1; kill -INT 1; sleep 0.2; ${firstOf("grep -q '^State:[[:space:]]*S' /proc/1/status")}`,
@@ -150,6 +157,18 @@ function networkProbes(targets: ProbeTargets): Probe[] {
 }
 
 const ROUTING: readonly Probe[] = [
+  {
+    id: "unrouted-socket",
+    cannot: "send past its routes (SO_DONTROUTE)",
+    script: attempt(`python3 -c 'import socket; socket.socket().setsockopt(1, 5, 1)'`),
+  },
+  {
+    id: "unrouted-message",
+    cannot: "send a message past its routes (MSG_DONTROUTE)",
+    script: attempt(
+      `python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", 4, ("127.0.0.1", 9))'`,
+    ),
+  },
   {
     id: "link-local",
     cannot: "reach link-local addresses, where clouds keep credentials",

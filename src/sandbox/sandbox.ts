@@ -91,7 +91,8 @@ export class Sandbox {
 
   async #giveUp(reason: string): Promise<void> {
     this.#gone = reason;
-    await this.remove();
+    // What became of the command is the answer; a container that resists is removed again at the session's end.
+    await this.remove().catch(() => (this.#removed = undefined));
   }
 
   async #whyLost(reason: string): Promise<GoneReason> {
