@@ -11,6 +11,11 @@ export interface SpawnOptions {
   /** Default: this process's environment without BUN_*. */
   env?: Record<string, string>;
   cwd?: string;
+  /**
+   * In a session of its own (setsid(2)): Ctrl-C in a terminal reaches a whole process group, and a podman that cleans up
+   * must not die of it. Default false.
+   */
+  ownSession?: boolean;
 }
 
 export interface Child {
@@ -161,6 +166,7 @@ function spawnBun(runtime: BunGlobal, argv: string[], options: SpawnOptions): Ch
     stdout: options.stdout ?? "pipe",
     stderr: options.stderr ?? "pipe",
     env: options.env ?? childEnvironment(),
+    detached: options.ownSession ?? false,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   return {
@@ -190,6 +196,7 @@ function spawnDeno(runtime: DenoGlobal, argv: string[], options: SpawnOptions): 
     stderr: options.stderr === "inherit" ? "inherit" : "piped",
     env: options.env ?? childEnvironment(),
     clearEnv: true,
+    detached: options.ownSession ?? false,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
   const writer = options.stdin === undefined ? undefined : child.stdin.getWriter();

@@ -38,7 +38,7 @@ const MARK = { ok: "ok", warning: "warning", problem: "PROBLEM" } as const;
 export const doctor = defineVerb({
   args: {
     ...hostArgs("image"),
-    probes: { type: "boolean", default: true, summary: "Try to break out of a sandbox, in ways that do no harm" },
+    probes: { type: "boolean", default: true, summary: "Attempts to break out of a sandbox, which do no harm" },
     json: jsonFlag,
   },
   async run(context) {
@@ -46,6 +46,7 @@ export const doctor = defineVerb({
     const config = loadHostConfig(context);
     const findings: (Finding & { check: string })[] = [];
     for (const check of CHECKS) {
+      context.signal.throwIfAborted();
       if (check.name === "isolation" && !args.probes) continue;
       for (const finding of await examine(check, config)) {
         findings.push({ check: check.name, ...finding });
@@ -62,6 +63,7 @@ async function examine(check: Check, config: HostConfig): Promise<Finding[]> {
   try {
     return await check.run(config);
   } catch (thrown) {
+    config.signal.throwIfAborted();
     const error = toPodexecError(thrown);
     return [{ status: "problem", says: error.message, ...(error.hint ? { mend: error.hint } : {}) }];
   }

@@ -92,6 +92,9 @@ async function overHttp(parts: Parts, config: ServeConfig, log: Log, signal: Abo
   });
   const fetch = createApp({ policy: gatePolicy(config), sessions, log, principalOf: () => PRINCIPAL });
   const listener = open(config, fetch);
+  if (config.insecure && !isLoopback(config.host)) {
+    log.warn(`--insecure: whoever reaches ${config.host}:${listener.port} can run commands in sandboxes`);
+  }
   log.info(`podexec ${pkg.version} serves MCP at http://${config.host}:${listener.port}/mcp`);
   parts.pool.fill();
   try {
@@ -110,7 +113,10 @@ function open(config: ServeConfig, fetch: (request: Request) => Promise<Response
     const { code } = cause as { code?: string };
     const taken = code === "EADDRINUSE" || (cause instanceof Error && cause.name === "AddrInUse");
     const place = `${config.host}:${config.port}`;
-    if (!taken) throw new PodexecError("PORT_IN_USE", `cannot listen on ${place}: ${String(cause)}`, { cause });
+    if (!taken) {
+      const next = "--host takes an address of this machine, --port one that this user may use.";
+      throw new PodexecError("INVALID_CONFIG", `cannot listen on ${place}: ${String(cause)}`, { hint: next, cause });
+    }
     const hint = "Stop what listens there, or choose another port with --port (0 takes a free one).";
     throw new PodexecError("PORT_IN_USE", `port ${config.port} of ${config.host} is in use`, { hint, cause });
   }

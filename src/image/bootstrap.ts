@@ -5,7 +5,7 @@ import { PodexecError } from "../errors.ts";
 import { spawn, type Child } from "../runtime.ts";
 import { buildError } from "./causes.ts";
 import { hostMirror, hostSources, imageSources, type Mirror } from "./mirror.ts";
-import { findProgram, follow, inOwnSession, podmanInOwnSession } from "./process.ts";
+import { findProgram, follow } from "./process.ts";
 import { workEnvironment, type Work } from "./work.ts";
 
 const TOOLS = ["mmdebstrap", "debootstrap"] as const;
@@ -44,7 +44,7 @@ export async function bootstrap(
   await writeFile(join(work.recipe.folder, "debian.sources"), imageSources(mirror, suite), { mode: 0o644 });
   work.progress.step(`Making Debian ${suite} with ${tool} (${work.recipe.packages.length} packages)`);
   const argv = tool === "mmdebstrap" ? await mmdebstrapArgv(work, suite, mirror) : debootstrapArgv(work, suite, mirror);
-  const maker = spawn(inOwnSession(inOwnMounts(argv)), { env: workEnvironment(work) });
+  const maker = spawn(inOwnMounts(argv), { env: workEnvironment(work), ownSession: true });
   await importTar(work, maker, tool);
 }
 
@@ -110,7 +110,7 @@ async function importTar(work: Work, maker: Child, tool: string): Promise<void> 
   const { podman, recipe, signal, progress, temporaryTag } = work;
   const changes = recipe.changes.flatMap((change) => ["--change", change]);
   const args = ["import", "--quiet", ...changes, "-", temporaryTag];
-  const importer = podmanInOwnSession(podman).start(args, { stdin: "pipe", env: workEnvironment(work) });
+  const importer = podman.start(args, { stdin: "pipe", env: workEnvironment(work) });
   const handOver = async () => {
     const following = { signal, onLine: progress.line, readStdout: false, stop: endSession };
     const [made] = await Promise.all([follow(maker, following), copy(maker.stdout, importer, maker)]);
@@ -133,7 +133,7 @@ function endSession(maker: Child): void {
   try {
     process.kill(-maker.pid, "SIGTERM");
   } catch {
-    // It has just ended, or this host has no setsid(1).
+    // It has just ended.
     maker.kill("SIGTERM");
   }
 }

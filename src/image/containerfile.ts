@@ -6,7 +6,7 @@ import { errorText, type Podman } from "../podman/client.ts";
 import { imageExists } from "../podman/images.ts";
 import { buildError, isRegistrySilent } from "./causes.ts";
 import { qualifyBase } from "./options.ts";
-import { follow, podmanInOwnSession } from "./process.ts";
+import { follow } from "./process.ts";
 import { endRunningStep } from "./step.ts";
 import { workEnvironment, type Work } from "./work.ts";
 
@@ -30,7 +30,7 @@ export async function getBase(work: Work, name: string): Promise<Base> {
   if (name.startsWith("localhost/")) throw new PodexecError("IMAGE_MISSING", `there is no local image ${name}`);
   const image = qualifyBase(name);
   progress.step(`Pulling ${image}`);
-  const child = podmanInOwnSession(podman).start(["pull", image], { env: workEnvironment(work) });
+  const child = podman.start(["pull", image], { env: workEnvironment(work) });
   const { status, lines } = await follow(child, { signal, onLine: progress.line });
   if (status === 0) return { image };
   const said = errorText(lines.join("\n"));
@@ -77,7 +77,7 @@ export function firstBase(containerfile: string): string | undefined {
 async function runBuild(work: Work, args: readonly string[], context: string): Promise<void> {
   const { signal, progress } = work;
   signal.throwIfAborted();
-  const podman = podmanInOwnSession(work.podman);
+  const { podman } = work;
   const all = ["build", "--pull=missing", "--tag", work.temporaryTag, ...work.buildArgs, ...args, context];
   const made = new LayersMade();
   try {

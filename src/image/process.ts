@@ -1,7 +1,6 @@
 /** Programs that run for minutes: followed line by line, and stopped so that they clean up after themselves. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { Podman } from "../podman/client.ts";
 import { childEnvironment, type Child } from "../runtime.ts";
 
 export interface Followed {
@@ -47,20 +46,6 @@ export async function follow(child: Child, options: FollowOptions): Promise<Foll
   } finally {
     stopping.end();
   }
-}
-
-/**
- * The argument array's program in a session of its own, where the host has setsid(1): Ctrl-C in a terminal reaches a
- * whole process group, and podman and mmdebstrap would die of it before podexec can have them clean up.
- */
-export function inOwnSession(argv: [string, ...string[]]): [string, ...string[]] {
-  return findProgram("setsid") === undefined ? argv : ["setsid", ...argv];
-}
-
-/** The same Podman, started in a session of its own. */
-export function podmanInOwnSession(podman: Podman): Podman {
-  const [program, ...globalArgs] = inOwnSession(podman.argv([]));
-  return new Podman({ program, globalArgs });
 }
 
 /** Where a program lies: in PATH, or where administrators' programs are, which plain users lack in theirs. */

@@ -52,7 +52,9 @@ function localAccess({ podman, adaptation, folders, owner, spillLimit, warn }: A
       if (workspace?.warning) warn(workspace.warning);
       const mounts = { folder, ...(workspace ? { workspace: workspace.path } : {}) };
       const place = { name, agentFolder: MOUNTED_AT, ...mounts, ...common(owner, spillLimit) };
-      await podman.must(["run", "--detach", ...runArgs(spec, place, adaptation)], STARTING);
+      // conmon leaves a file named `oom` where it was started, when memory runs out under cgroups v1.
+      const starting = { ...STARTING, cwd: folders.folder(name) };
+      await podman.must(["run", "--detach", ...runArgs(spec, place, adaptation)], starting);
       await workspace?.release();
       await untilListening(folders, name);
       folders.seal(name);

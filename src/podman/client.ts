@@ -8,6 +8,8 @@ export interface RunOptions {
   timeoutMs?: number;
   signal?: AbortSignal;
   stdin?: Uint8Array;
+  /** Where podman runs; its conmon may leave files there. Default: this process's folder. */
+  cwd?: string;
   /** Called with each line of stdout and stderr as it comes. */
   onLine?: (line: string) => void;
 }
@@ -51,7 +53,8 @@ export class Podman {
    * @throws PodexecError PODMAN_MISSING, or PODMAN_ERROR where it took longer than `timeoutMs`, or CANCELLED
    */
   async run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    const child = this.start(args, options.stdin === undefined ? {} : { stdin: options.stdin });
+    const { stdin, cwd } = options;
+    const child = this.start(args, { ...(stdin ? { stdin } : {}), ...(cwd === undefined ? {} : { cwd }) });
     const limit = options.timeoutMs ?? 60_000;
     let ended: "timeout" | "cancelled" | undefined;
     const end = (why: "timeout" | "cancelled") => {
@@ -99,7 +102,7 @@ export class Podman {
   /** Starts a podman command whose streams the caller drives. */
   start(args: readonly string[], options: SpawnOptions = {}): Child {
     try {
-      return spawn(this.argv(args), options);
+      return spawn(this.argv(args), { ownSession: true, ...options });
     } catch (cause) {
       throw new PodexecError("PODMAN_MISSING", `${this.target.program ?? "podman"} cannot be started`, {
         hint: "Install Podman 4.3 or newer (Debian: apt-get install podman) and see that it is in PATH.",

@@ -54,6 +54,11 @@ export class SandboxFolders {
     return folder;
   }
 
+  /** The sandbox's own folder. */
+  folder(name: string): string {
+    return join(this.#sandboxes, name);
+  }
+
   /** The folder that is mounted into the sandbox while it starts. */
   mountedFolder(name: string): string {
     return join(this.#sandboxes, name, "run");
