@@ -33,7 +33,7 @@ export const kill = defineVerb({
     const ways = [names.length > 0, args.all, args.orphans].filter(Boolean).length;
     if (ways !== 1) {
       const problem = ways === 0 ? "nothing to kill is named" : "names, --orphans and --all exclude each other";
-      throw new PodexecError("USAGE", problem, { hint: "Give names, or --orphans, or --all." });
+      throw new PodexecError("USAGE", problem, { hint: "Give names, --orphans or --all." });
     }
     const config = loadHostConfig(context);
     const engine = openEngine(await openHost(config), config);

@@ -90,6 +90,7 @@ test("killing without a name is refused with status 2 [cli.sessions-kill, cli.er
   expect((await sessions(["kill"], 2)).stderr).toBe(
     "podexec: nothing to kill is named\n  Give names, --orphans or --all.\n",
   );
+  expect((await sessions(["kill", "--orphans", "--all"], 2)).stderr).toContain("exclude each other");
   expect(await list()).toHaveLength(2);
 }, 30_000);
 
