@@ -1,5 +1,5 @@
-import { networkInterfaces } from "node:os";
 import { PodexecError, toPodexecError } from "../errors.ts";
+import { ownIpv4Addresses } from "../podman/addresses.ts";
 import { imageExists } from "../podman/images.ts";
 import { readFacts } from "../podman/host.ts";
 import { Podman } from "../podman/client.ts";
@@ -118,7 +118,7 @@ async function runProbes(sandbox: Sandbox, neighbour: Sandbox, port: number): Pr
   const run = (where: Sandbox, command: string) => where.run({ command, timeoutMs: 30_000, outputLimit: 65_536 });
   await run(neighbour, "nc -l -k -p 7 >/dev/null 2>&1 &");
   const address = (await run(neighbour, "hostname -I")).output.trim().split(" ")[0] ?? "";
-  const host = { addresses: ownAddresses(), port };
+  const host = { addresses: hostAddresses(), port };
   const probes = isolationProbes({ ...(address ? { neighbour: address } : {}), host, serverVariable: "XDG_DATA_HOME" });
   const findings: Finding[] = [];
   for (const probe of probes) {
@@ -144,9 +144,8 @@ function probeSpec(config: HostConfig): SandboxSpec {
   return { image: config.image, network: "internet", memory, cpus: 1, pids: 128, env: {}, leaseMs: 60_000 };
 }
 
-function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const own = all.filter((entry) => !entry.internal && entry.family === "IPv4").map((entry) => entry.address);
+function hostAddresses(): string[] {
+  const own = ownIpv4Addresses();
   if (own.length === 0) throw new PodexecError("INTERNAL", "this host has no address but its loopback");
   return own;
 }

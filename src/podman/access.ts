@@ -1,9 +1,9 @@
 /** Two ways to put the agent into a sandbox and to reach it: from this host, or through a Podman that is elsewhere. */
-import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PodexecError } from "../errors.ts";
 import type { Connection, ConnectionHandlers, SandboxSpec } from "../sandbox/engine.ts";
 import type { Adaptation } from "./adaptation.ts";
+import { ownAddresses } from "./addresses.ts";
 import { runArgs, type RunPlace } from "./args.ts";
 import type { Podman } from "./client.ts";
 import type { SandboxFolders } from "./folder.ts";
@@ -107,10 +107,4 @@ async function untilListening(folders: SandboxFolders, name: string): Promise<vo
     if (Date.now() > limit) throw new PodexecError("PODMAN_ERROR", `the agent of ${name} does not start`);
     await sleep(pause);
   }
-}
-
-/** The addresses of this host that are not loopback: a sandbox must not reach the host through them either. */
-function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return [...new Set(all.filter((entry) => !entry.internal).map((entry) => entry.address.split("%")[0] ?? ""))];
 }

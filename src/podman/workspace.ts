@@ -21,9 +21,8 @@ export async function mountWorkspace(folders: SandboxFolders, name: string, path
   const plain = { path, release: async () => {} };
   const owner = statSync(path);
   if (process.getuid?.() !== 0 || process.platform !== "linux" || (owner.uid === 0 && owner.gid === 0)) return plain;
-  const tool = folders.agentFile(arch() === "arm64" ? "arm64" : "amd64");
   const target = folders.workspace(name);
-  const failure = await run([tool, "idmap", path, target]);
+  const failure = await idmap(folders, [path, target]);
   if (failure !== undefined) {
     return { ...plain, warning: `files made in ${path} will belong to root: ${failure}` };
   }
@@ -34,14 +33,13 @@ export async function mountWorkspace(folders: SandboxFolders, name: string, path
 export async function releaseWorkspace(folders: SandboxFolders, name: string): Promise<void> {
   const target = folders.workspace(name);
   if (!existsSync(target)) return;
-  const tool = folders.agentFile(arch() === "arm64" ? "arm64" : "amd64");
-  const failure = await run([tool, "idmap", "--undo", target]);
+  const failure = await idmap(folders, ["--undo", target]);
   if (failure !== undefined) throw new Error(failure);
 }
 
-/** @returns what the program said where it failed */
-async function run(argv: [string, ...string[]]): Promise<string | undefined> {
-  const child = spawn(argv);
+/** Runs this host's agent as the tool that mounts. @returns what it said where it failed */
+async function idmap(folders: SandboxFolders, args: readonly string[]): Promise<string | undefined> {
+  const child = spawn([folders.agentFile(arch() === "arm64" ? "arm64" : "amd64"), "idmap", ...args]);
   const [said, status] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   return status === 0 ? undefined : said.trim() || `status ${status}`;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { networkInterfaces } from "node:os";
+import { ownIpv4Addresses } from "../../../src/podman/addresses.ts";
 import { isolationProbes, verdict, type Probe } from "../../../src/sandbox/probes.ts";
 import type { Sandbox } from "../../../src/sandbox/sandbox.ts";
 import { cleanUpAfterAll, isRootless, openSandbox, podman, run, testHost, toolImage } from "../../support/sandboxes.ts";
@@ -16,9 +16,7 @@ beforeAll(async () => {
   [sandbox, neighbour] = await Promise.all([openSandbox(), openSandbox()]);
   await run(neighbour, "nc -l -k -p 7 >/dev/null 2>&1 &");
   const address = (await run(neighbour, "hostname -I")).output.trim().split(" ")[0] ?? "";
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const addresses = all.filter((entry) => !entry.internal && entry.family === "IPv4").map((entry) => entry.address);
-  const host = { addresses, port: listener.port };
+  const host = { addresses: ownIpv4Addresses(), port: listener.port };
   probes = isolationProbes({ neighbour: address, host, serverVariable: "PODEXEC_TEST_SECRET" });
 }, 60_000);
 afterAll(() => listener.stop(true));
