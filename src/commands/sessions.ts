@@ -13,7 +13,7 @@ export const list = defineVerb({
     const sandboxes = await openEngine(await openHost(config), config).list();
     if (args.json) return io.stdout.write(`${JSON.stringify(sandboxes.map(toJson), null, 2)}\n`);
     if (sandboxes.length === 0) return io.stderr.write("no sandboxes\n");
-    await io.stdout.write(table(["NAME", "STATE", "SESSION", "SERVER", "AGE", "IMAGE"], sandboxes.map(toRow)));
+    await io.stdout.write(table(["NAME", "STATE", "SERVER", "AGE", "IMAGE"], sandboxes.map(toRow)));
   },
 });
 
@@ -62,7 +62,7 @@ function choose(
 }
 
 function isNamed(sandbox: SandboxInfo, name: string): boolean {
-  return sandbox.name === name || sandbox.session === name;
+  return sandbox.name === name;
 }
 
 async function report(io: Io, removed: readonly SandboxInfo[], json: boolean): Promise<void> {
@@ -75,7 +75,6 @@ function toJson(sandbox: SandboxInfo) {
   return {
     name: sandbox.name,
     state: sandbox.state,
-    session: sandbox.session ?? null,
     image: sandbox.image,
     created_at: sandbox.createdAt.toISOString(),
     server: sandbox.owner,
@@ -84,7 +83,7 @@ function toJson(sandbox: SandboxInfo) {
 
 function toRow(sandbox: SandboxInfo): string[] {
   const server = sandbox.owner.alive ? `pid ${sandbox.owner.pid}` : "gone";
-  return [sandbox.name, sandbox.state, sandbox.session ?? "(pool)", server, ageOf(sandbox.createdAt), sandbox.image];
+  return [sandbox.name, sandbox.state, server, ageOf(sandbox.createdAt), sandbox.image];
 }
 
 function ageOf(date: Date): string {

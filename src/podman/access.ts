@@ -92,7 +92,14 @@ function overExec(podman: Podman, args: readonly string[], handlers: ConnectionH
   );
   return {
     // What cannot be written any more is followed by the end of the stream, which is where it is handled.
-    send: (bytes) => void child.stdin.write(bytes).catch(() => {}),
+    send: (bytes) => {
+      void child.stdin.write(bytes).catch(() => {});
+      return true;
+    },
+    drained: () => Promise.resolve(),
+    end: () => void child.stdin.end().catch(() => {}),
+    pause: () => {},
+    resume: () => {},
     close: () => child.kill("SIGKILL"),
   };
 }

@@ -1,5 +1,4 @@
 /** Sandboxes as Podman containers. */
-import { randomBytes } from "node:crypto";
 import { PodexecError, toPodexecError } from "../errors.ts";
 import type {
   Connection,
@@ -37,6 +36,7 @@ const STARTS_AT_ONCE = 4;
 
 export class PodmanEngine implements Engine {
   readonly #podman: Podman;
+  readonly #owner: Owner;
   readonly #access: Access;
   readonly #folders: SandboxFolders;
   readonly #architectures = new Map<string, Promise<string>>();
@@ -44,12 +44,12 @@ export class PodmanEngine implements Engine {
 
   constructor(options: PodmanEngineOptions) {
     this.#podman = options.podman.withGlobalArgs(options.adaptation.globalArgs);
+    this.#owner = options.owner;
     this.#folders = new SandboxFolders(options.dataFolder);
     this.#access = openAccess({ ...options, podman: this.#podman, folders: this.#folders });
   }
 
-  async create(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxRef> {
-    const name = `podexec-${randomBytes(6).toString("hex")}`;
+  async create(spec: SandboxSpec, name: string, signal?: AbortSignal): Promise<SandboxRef> {
     const architecture = await this.#architecture(spec.image);
     await this.#starts.take();
     try {
@@ -75,8 +75,19 @@ export class PodmanEngine implements Engine {
     }
   }
 
-  async assign(ref: SandboxRef, session: string): Promise<void> {
-    this.#folders.noteSession(ref.name, session);
+  async claim(ref: SandboxRef): Promise<void> {
+    this.#folders.noteOwner(ref.name, this.#owner);
+  }
+
+  isClaimed(ref: SandboxRef): boolean {
+    return this.#folders.owner(ref.name)?.id === this.#owner.id;
+  }
+
+  async orphans(): Promise<SandboxRef[]> {
+    return this.#folders
+      .names()
+      .filter((name) => !this.#isOwned(name))
+      .map((name) => ({ name }));
   }
 
   async list(): Promise<SandboxInfo[]> {
@@ -91,7 +102,6 @@ export class PodmanEngine implements Engine {
         image: row.Image,
         createdAt: new Date(row.Created * 1000),
         owner: { id: owner.id, pid: Number.parseInt(owner.pid, 10), alive: isAlive(owner) },
-        session: this.#folders.session(name),
       };
     });
   }

@@ -45,7 +45,7 @@ export class SandboxFolders {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Copied into a sandbox, it has to let everybody in; on this host the folder above keeps everybody out.
     chmodSync(folder, 0o755);
-    this.#noteOwner(name, owner);
+    this.noteOwner(name, owner);
     try {
       linkSync(agent, join(folder, "agent"));
     } catch {
@@ -96,18 +96,6 @@ export class SandboxFolders {
     rmSync(this.mountedFolder(name), { recursive: true, force: true });
   }
 
-  noteSession(name: string, session: string): void {
-    writeFileSync(join(this.#sandboxes, name, "session"), session, { mode: 0o600 });
-  }
-
-  session(name: string): string | undefined {
-    try {
-      return readFileSync(join(this.#sandboxes, name, "session"), "utf8");
-    } catch {
-      return undefined;
-    }
-  }
-
   /** Removes a sandbox's folder. What is mounted in it is not followed. */
   remove(name: string): void {
     const workspace = this.workspace(name);
@@ -126,7 +114,7 @@ export class SandboxFolders {
     return existsSync(this.#sandboxes) ? readdirSync(this.#sandboxes) : [];
   }
 
-  #noteOwner(name: string, owner: Owner): void {
+  noteOwner(name: string, owner: Owner): void {
     writeFileSync(join(this.#sandboxes, name, "owner"), JSON.stringify(owner), { mode: 0o600 });
   }
 

@@ -47,7 +47,31 @@ function connect(path: string, handlers: ConnectionHandlers): Promise<Connection
       socket.on("error", () => {});
       socket.on("data", (bytes: Uint8Array) => handlers.onData(bytes));
       socket.once("close", () => handlers.onClose());
-      resolve({ send: (bytes) => void socket.write(bytes), close: () => void socket.destroy() });
+      resolve(connectionOf(socket));
     });
+  });
+}
+
+function connectionOf(socket: net.Socket): Connection {
+  return {
+    send: (bytes) => socket.write(bytes),
+    drained: () => untilDrained(socket),
+    end: () => void socket.end(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    close: () => void socket.destroy(),
+  };
+}
+
+function untilDrained(socket: net.Socket): Promise<void> {
+  if (!socket.writableNeedDrain || socket.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.once("drain", done);
+    socket.once("close", done);
   });
 }

@@ -17,8 +17,6 @@ import {
 } from "./frames-answers.ts";
 import { encodeHello, encodeKill, encodeRead, encodeStart, type StartOptions } from "./frames-requests.ts";
 import { encodeFrame, FrameDecoder, FrameType, INPUT_WINDOW, PROTOCOL_VERSION, type Frame } from "./frames-wire.ts";
-// TO THE BUILDER OF THE AGENT: frames-wire, frames-requests and frames-answers are FROZEN as they are at 00:47. I adapt
-// to you from here on; do not adapt to me again. Remove nothing, rename nothing.
 
 const HELLO_LIMIT_MS = 10_000;
 const READ_LIMIT_MS = 10_000;

@@ -48,8 +48,36 @@ export interface RunControl {
   signal?: AbortSignal;
   /** Output as it comes, within the head. */
   onOutput?: (text: string) => void;
-  /** Why the sandbox is gone, asked when the channel is lost. */
-  whyLost(reason: string): Promise<{ text: string; outOfMemory: boolean }>;
+}
+
+/** Why the sandbox is gone, asked when the channel is lost. */
+export type WhyLost = (reason: string) => Promise<{ text: string; outOfMemory: boolean }>;
+
+/** The commands of one sandbox. */
+export class Commands {
+  readonly #channel: Channel;
+  readonly #whyLost: WhyLost;
+  #running = 0;
+
+  constructor(channel: Channel, whyLost: WhyLost) {
+    this.#channel = channel;
+    this.#whyLost = whyLost;
+  }
+
+  /** How many run. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Runs a command and waits for its end. @throws PodexecError as `runCommand` */
+  async run(request: CommandRequest, control: RunControl = {}): Promise<Outcome> {
+    this.#running++;
+    try {
+      return await runCommand(this.#channel, request, { ...control, whyLost: this.#whyLost });
+    } finally {
+      this.#running--;
+    }
+  }
 }
 
 const SHELL = "/bin/sh";
@@ -67,7 +95,11 @@ type Ending = { exited: Exited } | { lost: string } | { error: AgentError } | { 
  *
  * @throws PodexecError SANDBOX_BUSY where the sandbox can start no more, AGENT_PROTOCOL where its agent is silent
  */
-export async function runCommand(channel: Channel, request: CommandRequest, control: RunControl): Promise<Outcome> {
+export async function runCommand(
+  channel: Channel,
+  request: CommandRequest,
+  control: RunControl & { whyLost: WhyLost },
+): Promise<Outcome> {
   const startedAt = performance.now();
   const output = new OutputCollector(request.outputLimit);
   const ending = await untilEnded(channel, request, control, output);

@@ -30,8 +30,6 @@ export interface SandboxInfo extends SandboxRef {
   createdAt: Date;
   /** The server that owns it. */
   owner: { id: string; pid: number; alive: boolean };
-  /** The session that uses it; undefined while it waits in the pool. */
-  session: string | undefined;
 }
 
 export interface ConnectionHandlers {
@@ -40,9 +38,17 @@ export interface ConnectionHandlers {
   onClose(): void;
 }
 
-/** The byte stream to a sandbox's agent. */
+/** A byte stream to a sandbox's agent. A sandbox may have several at once. */
 export interface Connection {
-  send(bytes: Uint8Array): void;
+  /** Takes all of it; false asks to wait for `drained` before more is sent. */
+  send(bytes: Uint8Array): boolean;
+  /** Resolves when there is room again, and when the connection is over. */
+  drained(): Promise<void>;
+  /** Nothing more is sent; what comes is still received. */
+  end(): void;
+  /** Holds back what comes; the sender feels it. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -57,13 +63,21 @@ export interface Engine {
   /**
    * Creates and starts a sandbox; it is there when the promise resolves, and gone without trace when it rejects.
    *
+   * @param name of the container, made from the sandbox's handle (sandbox/handle.ts)
    * @throws PodexecError IMAGE_MISSING, PODMAN_ERROR, PODMAN_UNUSABLE
    */
-  create(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxRef>;
+  create(spec: SandboxSpec, name: string, signal?: AbortSignal): Promise<SandboxRef>;
   /** Opens a byte stream to the sandbox's agent. @throws PodexecError SANDBOX_GONE */
   connect(ref: SandboxRef, handlers: ConnectionHandlers): Promise<Connection>;
-  /** Notes which session uses a sandbox, for `list`. */
-  assign(ref: SandboxRef, session: string): Promise<void>;
+  /** Notes this server as the one that keeps a sandbox: whoever kept it before leaves it alone from then on. */
+  claim(ref: SandboxRef): Promise<void>;
+  /** Whether this server is the one that keeps it. */
+  isClaimed(ref: SandboxRef): boolean;
+  /**
+   * Sandboxes that may still run and whose keeper, a server of the same kind, is gone: what a restarted server takes
+   * over. Asks as little as it can: a name may turn out to be gone when it is connected to.
+   */
+  orphans(): Promise<SandboxRef[]>;
   /** All sandboxes of podexec on this engine. */
   list(): Promise<SandboxInfo[]>;
   /** Ends a sandbox at once and removes what it had; one that is gone already is no error. */

@@ -7,6 +7,8 @@ export interface Hello {
   readonly agent: string;
   readonly instance: string;
   readonly warnings: readonly string[];
+  /** As the last NOTE set it; empty where there was none. */
+  readonly note: Uint8Array;
 }
 
 /** A piece of output and where it belongs. The data may share the received chunk's memory. */
@@ -54,7 +56,26 @@ export interface Listed {
   readonly total: number;
   readonly args: readonly string[];
   readonly ageMs: number;
+  /** What START gave to keep. */
+  readonly kept: Uint8Array;
   readonly exited?: Exited;
+}
+
+/** One process in the sandbox; pid 0 stands for ports that listen and whose process cannot be told. */
+export interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  /** The command it belongs to; 0 where none can be told. */
+  readonly command: bigint;
+  /** User and system time so far. */
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  readonly ageMs: number;
+  readonly commandLine: string;
+  /** One letter, as in proc_pid_stat(5). */
+  readonly state: string;
+  /** Addresses it listens on, such as `127.0.0.1:8080` or `[::]:80`. */
+  readonly listening: readonly string[];
 }
 
 export interface AgentError {
@@ -81,6 +102,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     agent: fields.text(2) ?? "",
     instance: Array.from(instance, (byte) => byte.toString(16).padStart(2, "0")).join(""),
     warnings: fields.texts(4),
+    note: fields.all(5)[0] ?? new Uint8Array(0),
   };
 }
 
@@ -125,7 +147,25 @@ export function decodeListed(frame: Frame): Listed | undefined {
     total: fields.number(3, 8, "total"),
     args: fields.texts(4),
     ageMs: fields.number(5, 8, "age"),
+    kept: fields.all(6)[0] ?? new Uint8Array(0),
     ...(state === "running" ? {} : { exited: exitedOf(fields, 32) }),
+  };
+}
+
+/** PROCESS; undefined for the one that ends the list. */
+export function decodeProcess(payload: Uint8Array): Process | undefined {
+  if (payload.length === 0) return undefined;
+  const fields = readFields("PROCESS", payload);
+  return {
+    pid: fields.number(1, 4, "pid"),
+    parent: fields.number(2, 4, "parent", 0),
+    command: fields.wide(3),
+    cpuMs: fields.number(4, 8, "cpu", 0),
+    memoryBytes: fields.number(5, 8, "memory", 0),
+    ageMs: fields.number(6, 8, "age", 0),
+    commandLine: fields.text(7) ?? "",
+    state: (fields.text(8) ?? "?").slice(0, 1),
+    listening: fields.texts(9),
   };
 }
 
@@ -200,6 +240,12 @@ class Fields {
 
   texts(tag: number): string[] {
     return this.all(tag).map((bytes) => lossy.decode(bytes));
+  }
+
+  /** A 64-bit identity; 0 where it is absent. */
+  wide(tag: number): bigint {
+    const [first] = this.all(tag);
+    return first ? exactly(this.frame, first, 8).getBigUint64(0, true) : 0n;
   }
 
   number(tag: number, width: 1 | 2 | 4 | 8, name: string, absent?: number): number {

@@ -17,7 +17,16 @@ export interface StartOptions {
   readonly tail?: number;
   /** A pseudo terminal in place of the pipes. */
   readonly terminal?: TerminalSize;
+  /** What LISTED gives back, at most MAX_KEPT bytes; the agent does not look into it. */
+  readonly kept?: Uint8Array;
 }
+
+/** Bytes that the agent keeps with a command, and with the sandbox (NOTE). */
+export const MAX_KEPT = 8_192;
+
+/** What a connection is for. Anything but `control` turns into a raw byte stream after OPENED. */
+export type Purpose = { to: "control" } | { to: "files" } | { to: "watch" } | { to: "port"; port: number };
+const PURPOSES = { control: 0, files: 1, watch: 2, port: 3 } as const;
 
 export interface TerminalSize {
   readonly rows: number;
@@ -35,8 +44,16 @@ export interface AttachOptions {
 export const FROM_END = 0xffff_ffff_ffff_ffffn;
 
 /** HELLO: the whole frame, since it is the first of a connection. */
-export function encodeHello(version: number): Uint8Array {
-  return encodeFrame(FrameType.HELLO, 0n, field(1, number("version", version, 2)));
+export function encodeHello(version: number, purpose: Purpose = { to: "control" }): Uint8Array {
+  const fields = [field(1, number("version", version, 2))];
+  if (purpose.to !== "control") fields.push(field(2, Uint8Array.of(PURPOSES[purpose.to])));
+  if (purpose.to === "port") fields.push(field(3, number("port", purpose.port, 2)));
+  return encodeFrame(FrameType.HELLO, 0n, concat(fields));
+}
+
+/** NOTE: what the agent keeps for whoever connects next; its HELLO gives it back. @throws RangeError where it is too long */
+export function encodeNote(note: Uint8Array): Uint8Array {
+  return kept("note", note);
 }
 
 /** START. @throws RangeError for what the agent would refuse: no program, a NUL byte, a number out of range */
@@ -59,6 +76,7 @@ export function encodeStart(options: StartOptions): Uint8Array {
   }
   if (options.stdin) fields.push(field(6, Uint8Array.of(1)));
   if (options.terminal) fields.push(field(9, encodeResize(options.terminal)));
+  if (options.kept) fields.push(field(10, kept("kept", options.kept)));
   return concat(fields);
 }
 
@@ -114,6 +132,11 @@ function number(name: string, value: number, width: 2 | 4): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes.subarray(0, width);
+}
+
+function kept(name: string, bytes: Uint8Array): Uint8Array {
+  if (bytes.length > MAX_KEPT) throw new RangeError(`${name}: ${bytes.length} bytes, at most ${MAX_KEPT} are kept`);
+  return bytes;
 }
 
 function wide(value: bigint): Uint8Array {

@@ -15,6 +15,8 @@ export const FrameType = {
   LIST: 11,
   PING: 12,
   SHUTDOWN: 13,
+  NOTE: 14,
+  PROCESSES: 15,
   AGENT_HELLO: 65,
   STARTED: 66,
   OUTPUT: 67,
@@ -25,6 +27,8 @@ export const FrameType = {
   PONG: 72,
   AGENT_ERROR: 73,
   BYE: 74,
+  PROCESS: 75,
+  OPENED: 76,
 } as const;
 
 export const PROTOCOL_VERSION = 1;
@@ -67,17 +71,29 @@ export class FrameDecoder {
   #held = 0;
   #wanted = HEADER_SIZE;
 
-  /** The frames that this chunk completes. Their payloads may share the chunk's memory. */
-  push(chunk: Uint8Array): Frame[] {
+  /**
+   * The frames that this chunk completes. Their payloads may share the chunk's memory.
+   *
+   * @param isLast tells the frame after which no more are taken out: `rest` has what follows it
+   */
+  push(chunk: Uint8Array, isLast: (frame: Frame) => boolean = () => false): Frame[] {
     this.#parts.push(chunk);
     this.#held += chunk.length;
     if (this.#held < this.#wanted) return [];
     this.#rest = this.#parts.length === 1 ? chunk : concat(this.#parts, this.#held);
     const frames: Frame[] = [];
-    for (let frame = this.#next(); frame; frame = this.#next()) frames.push(frame);
+    for (let frame = this.#next(); frame; frame = this.#next()) {
+      frames.push(frame);
+      if (isLast(frame)) break;
+    }
     this.#held = this.#rest.length;
     this.#parts = this.#held ? [this.#rest] : [];
     return frames;
+  }
+
+  /** What was received behind the last frame that was taken out. */
+  rest(): Uint8Array {
+    return this.#rest;
   }
 
   #next(): Frame | undefined {

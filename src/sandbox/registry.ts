@@ -142,14 +142,7 @@ export class Registry {
     const entry = { ...caller, sandbox };
     sandbox.lastUsedAt = Date.now();
     this.#handles.set(sandbox.handle, entry);
-    try {
-      await sandbox.assign(caller.session);
-      return entry;
-    } catch (error) {
-      this.#handles.delete(sandbox.handle);
-      await sandbox.remove();
-      throw error;
-    }
+    return entry;
   }
 
   async #replace(

@@ -1,8 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { PodexecError } from "../errors.ts";
 import { Channel } from "./channel.ts";
-import { runCommand, type CommandRequest, type Outcome, type RunControl } from "./commands.ts";
-import type { Engine, GoneReason, SandboxRef, SandboxSpec } from "./engine.ts";
+import { Commands, type CommandRequest, type Outcome, type RunControl } from "./commands.ts";
+import type { Connection, ConnectionHandlers, Engine, GoneReason, SandboxRef, SandboxSpec } from "./engine.ts";
+import { Files } from "./files.ts";
+import type { Purpose } from "./frames-requests.ts";
+import { newHandle, nameOf } from "./handle.ts";
+import { openStream } from "./stream.ts";
 
 /** The connection ends a moment before Podman has written down why. */
 const GONE_SETTLE_MS = 250;
@@ -11,26 +14,30 @@ const GONE_TRIES = 8;
 /** One running sandbox and the channel to it. */
 export class Sandbox {
   /** Names the sandbox to its caller: 128 bits that nobody can guess, worth something only with the right principal. */
-  readonly handle = `sbx_${randomBytes(16).toString("hex")}`;
+  readonly handle: string;
   readonly ref: SandboxRef;
   /** What the sandbox's lock-down could not do, if anything. */
   warnings: readonly string[] = [];
   lastUsedAt = Date.now();
+  readonly commands: Commands;
+  readonly files: Files;
   readonly #engine: Engine;
   readonly #channel: Channel;
-  #running = 0;
   #gone: string | undefined;
   #removed: Promise<void> | undefined;
 
-  private constructor(engine: Engine, ref: SandboxRef) {
+  private constructor(engine: Engine, ref: SandboxRef, handle: string) {
+    this.handle = handle;
     this.ref = ref;
     this.#engine = engine;
     this.#channel = new Channel((reason) => (this.#gone ??= reason));
+    this.commands = new Commands(this.#channel, (reason) => this.#whyLost(reason));
+    this.files = new Files((to, handlers) => this.open({ to }, handlers));
   }
 
   /** Creates a sandbox and greets its agent. @throws PodexecError as `Engine.create` and `Channel.open` */
   static async create(engine: Engine, spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
-    const sandbox = new Sandbox(engine, await engine.create(spec, signal));
+    const sandbox = await Sandbox.#start(engine, spec, signal);
     try {
       sandbox.warnings = (await sandbox.#channel.open(engine, sandbox.ref, spec.leaseMs)).warnings;
       return sandbox;
@@ -40,13 +47,18 @@ export class Sandbox {
     }
   }
 
+  static async #start(engine: Engine, spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
+    const handle = newHandle();
+    return new Sandbox(engine, await engine.create(spec, nameOf(handle), signal), handle);
+  }
+
   /** Why it cannot be used any more; undefined while it can. */
   get gone(): string | undefined {
     return this.#gone;
   }
 
   get isBusy(): boolean {
-    return this.#running > 0;
+    return this.commands.running > 0;
   }
 
   /**
@@ -54,29 +66,28 @@ export class Sandbox {
    *
    * @throws PodexecError SANDBOX_GONE, SANDBOX_BUSY, AGENT_PROTOCOL
    */
-  async run(request: CommandRequest, control: Omit<RunControl, "whyLost"> = {}): Promise<Outcome> {
+  async run(request: CommandRequest, control: RunControl = {}): Promise<Outcome> {
     if (this.#gone) throw new PodexecError("SANDBOX_GONE", `the sandbox is gone: ${this.#gone}`);
-    this.#running++;
     try {
-      return await runCommand(this.#channel, request, { ...control, whyLost: (reason) => this.#whyLost(reason) });
+      return await this.commands.run(request, control);
     } catch (error) {
       if (error instanceof PodexecError && error.code === "AGENT_PROTOCOL") await this.#giveUp(error.message);
       throw error;
     } finally {
-      this.#running--;
       this.lastUsedAt = Date.now();
     }
+  }
+
+  /** Opens a raw byte stream into the sandbox. @throws PodexecError as `openStream` */
+  open(purpose: Exclude<Purpose, { to: "control" }>, handlers: ConnectionHandlers): Promise<Connection> {
+    this.lastUsedAt = Date.now();
+    return openStream(this.#engine, this.ref, purpose, handlers);
   }
 
   /** Why the sandbox was lost, in the engine's words where it knows better than the channel. */
   async explainLoss(): Promise<string | undefined> {
     if (this.#gone === undefined) return undefined;
     return (await this.#whyLost(this.#gone)).text;
-  }
-
-  /** Notes the session that uses it. */
-  async assign(session: string): Promise<void> {
-    await this.#engine.assign(this.ref, session);
   }
 
   /** Ends and removes the sandbox; again is no error. */

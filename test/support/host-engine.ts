@@ -2,7 +2,6 @@
  * The one fake engine: its sandboxes are real agents, but plain processes of this host instead of containers. It is
  * admitted because it passes the contract suite that Podman's engine passes (test/contract/engine.test.ts).
  */
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +20,6 @@ interface Running {
   process: Bun.Subprocess;
   spec: SandboxSpec;
   createdAt: Date;
-  session: string | undefined;
 }
 
 export class HostEngine implements Engine {
@@ -29,9 +27,8 @@ export class HostEngine implements Engine {
   readonly #running = new Map<string, Running>();
   created = 0;
 
-  async create(spec: SandboxSpec): Promise<{ name: string }> {
+  async create(spec: SandboxSpec, name: string): Promise<{ name: string }> {
     if (spec.image.includes("no-such")) throw imageMissing(spec.image);
-    const name = `podexec-${randomBytes(6).toString("hex")}`;
     const flags = ["--lease", String(spec.leaseMs), "--spill-dir", join(this.#folder, `${name}-output`)];
     const process = Bun.spawn([AGENT, "serve", "--socket", this.#socket(name), ...flags], {
       cwd: this.#folder,
@@ -39,7 +36,7 @@ export class HostEngine implements Engine {
       stdio: ["ignore", "ignore", "ignore"],
     });
     this.created++;
-    this.#running.set(name, { process, spec, createdAt: new Date(), session: undefined });
+    this.#running.set(name, { process, spec, createdAt: new Date() });
     while (
       !(await Bun.file(this.#socket(name))
         .stat()
@@ -57,15 +54,20 @@ export class HostEngine implements Engine {
     }
   }
 
-  async assign({ name }: { name: string }, session: string): Promise<void> {
-    const running = this.#running.get(name);
-    if (running) running.session = session;
+  async claim(): Promise<void> {}
+
+  isClaimed(): boolean {
+    return true;
+  }
+
+  async orphans(): Promise<{ name: string }[]> {
+    return [];
   }
 
   async list(): Promise<SandboxInfo[]> {
-    return [...this.#running].map(([name, { spec, createdAt, session }]) => {
+    return [...this.#running].map(([name, { spec, createdAt }]) => {
       const owner = { id: "test", pid: process.pid, alive: true };
-      return { name, state: "running", image: spec.image, createdAt, owner, session };
+      return { name, state: "running", image: spec.image, createdAt, owner };
     });
   }
 

@@ -72,7 +72,7 @@ export function run(
   sandbox: Sandbox,
   command: string,
   changes: Partial<CommandRequest> = {},
-  control: Omit<RunControl, "whyLost"> = {},
+  control: RunControl = {},
 ): Promise<Outcome> {
   return sandbox.run({ command, timeoutMs: 60_000, outputLimit: 262_144, ...changes }, control);
 }
