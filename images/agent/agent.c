@@ -16,6 +16,10 @@ enum { EXIT_SETUP = 70, SLACK_US = 3000000, MAX_EVENTS = 64 };
 const struct options *settings;
 unsigned char instance[16];
 int64_t lease_until = NEVER;
+char *program_words;
+size_t program_words_size;
+unsigned char note[MAX_KEPT];
+size_t note_length;
 static int signal_fd = -1;
 static const char *ending_reason;
 static int64_t ending_until;
@@ -92,6 +96,7 @@ static void dispatch(uint64_t event, uint32_t mask)
     case WATCH_SIGNAL: on_signals(); break;
     case WATCH_KICK: commands_kicked(); break;
     case WATCH_CONNECTION: connection_event(index, mask); break;
+    case WATCH_WORKER: worker_event(index); break;
     case WATCH_OUTPUT:
         if (c->id && c->out_fd >= 0)
             output_ready(c);
@@ -117,7 +122,7 @@ static void run(void)
         int64_t now = now_us();
         if (!ending_reason && now >= lease_until)
             shut_down("lease", (uint32_t)settings->grace_ms, SIGTERM);
-        next = commands_run_timers(now);
+        next = least(commands_run_timers(now), workers_run_timers(now));
         connections_flush();
         if (ending_reason && (commands_quiet() || now >= ending_until))
             return;
@@ -160,6 +165,8 @@ static int serve(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
+    program_words = argv[0];
+    program_words_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
     if (argc == 2 && !strcmp(argv[1], "--version")) {
         const char version[] = AGENT_VERSION "\n";
         return write(STDOUT_FILENO, version, sizeof version - 1) < 0;

@@ -13,11 +13,16 @@
 #define AGENT_VERSION "development"
 #endif
 
+/* What an ERROR says when no process can be started, with errno behind it. */
+#define NO_PROCESS "no process fits any more (shell_list tells what runs, shell_kill ends it)"
+
 enum {
     PROTOCOL_VERSION = 1,
     HEADER_SIZE = 16,
     MAX_PAYLOAD = 262144,
-    MAX_CONNECTIONS = 8,
+    MAX_CONNECTIONS = 8,       /* that control; */
+    MAX_WORKERS = 64,          /* and that have a purpose */
+    MAX_PLACES = MAX_CONNECTIONS + MAX_WORKERS,
     MAX_RUNNING = 64,
     MAX_COMMANDS = 256,
     MAX_UNSENT = 1 << 20,      /* more unsent bytes than this stop OUTPUT and the reading of requests */
@@ -25,13 +30,17 @@ enum {
     MEMORY_HALF = 32768,       /* an output record holds its first and its last half in memory */
     MAX_LEFT = 20,             /* processes that EXITED names */
     ARGS_KEPT = 2048,          /* bytes of arguments that LIST shows, one command */
+    MAX_KEPT = 8192,           /* bytes of a NOTE, and of what START gives to keep */
     KICK_FD = 3,               /* the eventfd by which keepers wake the agent */
 };
 
 enum frame_type {
     HELLO = 1, START, INPUT, INPUT_END, SIGNAL, KILL, RESIZE, READ, ATTACH, FORGET, LIST, PING, SHUTDOWN,
-    AGENT_HELLO = 65, STARTED, OUTPUT, INPUT_ACK, EXITED, DATA, LISTED, PONG, ERROR, BYE,
+    NOTE, PROCESSES,
+    AGENT_HELLO = 65, STARTED, OUTPUT, INPUT_ACK, EXITED, DATA, LISTED, PONG, ERROR, BYE, PROCESS, OPENED,
 };
+
+enum purpose { CONTROL, FILES, WATCHES, PORT, PURPOSES };
 
 enum why { RUNS = 0, WHY_EXITED, WHY_SIGNALLED, WHY_TIMED_OUT, WHY_KILLED, WHY_NOT_STARTED };
 
@@ -66,10 +75,18 @@ struct start {
     uint32_t timeout_ms, grace_ms, head, tail;
     uint16_t rows, columns;
     bool has_input, is_terminal;
+    const unsigned char *kept; /* inside the payload */
+    uint32_t kept_length;
+};
+
+/* What HELLO asks for; podexec's numbers, unchecked. */
+struct hello {
+    unsigned version, purpose, port;
 };
 
 enum parsed frame_parse(const unsigned char *bytes, size_t length, struct frame *frame);
 enum parsed field_next(const unsigned char **at, const unsigned char *end, struct field *field);
+struct hello hello_parse(const unsigned char *payload, uint32_t length);
 const char *start_parse(const unsigned char *payload, uint32_t length, char **environment, struct start *start);
 uint16_t get16(const unsigned char *p);
 uint32_t get32(const unsigned char *p);
@@ -83,7 +100,7 @@ void frame_end(struct buffer *b, size_t at);
 
 /* ---- loop.c: the event loop's tools */
 
-enum watch { WATCH_LISTEN = 1, WATCH_SIGNAL, WATCH_KICK, WATCH_CONNECTION, WATCH_OUTPUT, WATCH_INPUT };
+enum watch { WATCH_LISTEN = 1, WATCH_SIGNAL, WATCH_KICK, WATCH_CONNECTION, WATCH_OUTPUT, WATCH_INPUT, WATCH_WORKER };
 
 #define NEVER INT64_MAX
 int64_t now_us(void);
@@ -113,6 +130,7 @@ int options_parse(int argc, char **argv, struct options *options);
 struct process {
     pid_t pid, parent;
     uint64_t birth;            /* start time: pid and birth name a process for ever */
+    uint64_t ticks, pages;     /* of CPU time, and of resident memory */
     char state;
     bool known, member, stopped, is_exiting;
 };
@@ -122,6 +140,8 @@ struct processes {
 };
 struct command;
 bool tree_scan(const struct command *c, struct processes *tree);
+bool tree_scan_all(struct processes *all);
+pid_t tree_root(const struct processes *all, const struct process *p);
 void processes_free(struct processes *p);
 struct process *processes_find(const struct processes *p, pid_t pid);
 bool processes_add(struct processes *p, const struct process *process);
@@ -139,6 +159,19 @@ void spill_finish(struct spill *s);
 void spill_disown(struct spill *s);
 uint64_t spill_size(const struct spill *s);
 const char *spill_path(const struct spill *s);
+
+/* ---- processes.c: what runs in the sandbox; sockets.c: who listens where */
+
+enum { MAX_LISTED = 1024, MAX_SOCKETS = 64 };
+struct listening {
+    uint64_t inode;
+    bool told;
+    char address[56];
+};
+void put_processes(struct buffer *b, uint64_t request);
+void sockets_scan(int64_t until);
+size_t sockets_of(pid_t pid, const struct listening *list[MAX_SOCKETS]);
+size_t sockets_untold(const struct listening *list[MAX_SOCKETS]);
 
 /* ---- output.c: what a command wrote */
 
@@ -166,8 +199,11 @@ struct report {
     int32_t failed_step, failed_errno;
     int32_t empty;             /* no process is left below the keeper, which is about to exit */
 };
+void close_from(int first);
 enum step { STEP_NONE, STEP_FORK, STEP_SESSION, STEP_CHDIR, STEP_EXEC };
 bool keeper_setup(void);
+/* The folder where commands start and relative paths begin. */
+void enter_work_folder(void);
 pid_t keeper_start(const struct start *start, int in, int out, struct report *report);
 extern struct report *reports; /* one per place in the table of commands */
 
@@ -205,8 +241,8 @@ struct command {
     uint64_t end_total, oom_before, oom_kills;
     uint32_t left_count, left_named;
     pid_t left[MAX_LEFT];
-    unsigned char *args;       /* fields as LISTED carries them */
-    size_t args_length;
+    unsigned char *listed;     /* fields as LISTED carries them: arguments, and what START gave to keep */
+    size_t listed_length;
 };
 extern struct command commands[MAX_COMMANDS];
 
@@ -224,6 +260,7 @@ int64_t commands_run_timers(int64_t now);
 /* ---- reap.c */
 void commands_reap(void);
 void commands_kicked(void);
+bool keeper_is_leaving(pid_t pid);
 
 /* ---- ending.c: killing a tree */
 
@@ -250,32 +287,59 @@ void put_exited(struct buffer *b, struct command *c, uint8_t tag_offset);
 
 struct connection {
     int fd;
-    bool greeted, ending;
+    bool greeted, ending;      /* greeted: it controls */
     uint32_t mask;
     unsigned char *in;
     size_t in_start, in_end;
     struct buffer out;
 };
-extern struct connection connections[MAX_CONNECTIONS];
+extern struct connection connections[MAX_PLACES];
 bool listen_on(const char *path);
 void connection_accept(void);
 void connection_event(size_t index, uint32_t mask);
 bool connection_has_room(const struct connection *c);
 void connections_flush(void);
 void connections_bye(const char *reason);
+size_t connections_that_control(void);
+bool connection_send(struct connection *c);
+pid_t peer_of(int fd);
 void send_error(struct connection *to, uint64_t command, const char *code, const char *message, int error);
 
 /* ---- requests.c: THE table of what podexec can ask */
 bool request(struct connection *from, const struct frame *frame);
 
+/* ---- worker.c: connections with a purpose, each in a process of its own */
+
+/* NULL when a worker has taken the connection over, else an ERROR's code, with its message and errno. */
+const char *worker_start(struct connection *from, enum purpose purpose, unsigned port, const char **message);
+bool worker_is(pid_t pid);
+bool worker_serves(pid_t peer);
+bool worker_gone(pid_t pid);
+void worker_stopped(pid_t pid);
+void worker_event(size_t index);
+int64_t workers_run_timers(int64_t now);
+/* For workers, on a blocking descriptor: OPENED, after which the connection is the worker's own; or ERROR. */
+bool worker_opened(int fd);
+void worker_refuse(int fd, const char *code, const char *message, int error);
+
+/* What a worker does: each answers worker_opened or worker_refuse first, and returns when the connection is over.
+ * Descriptors 0 to 2 and the connection are all that is open, no signal is blocked, SIGPIPE is ignored. */
+int port_serve(int fd, unsigned port);
+int files_serve(int fd);
+int watch_serve(int fd);
+
 /* ---- agent.c */
 
 extern const struct options *settings;
+extern char *program_words;    /* the command line, as `ps` shows it */
+extern size_t program_words_size;
 extern unsigned char instance[16];
 extern int64_t lease_until;
 void lease_renew(void);
 void shut_down(const char *reason, uint32_t grace_ms, int signal);
 bool shutting_down(void);
+extern unsigned char note[MAX_KEPT];
+extern size_t note_length;
 
 /* ---- lockdown.c, network.c, seccomp.c */
 

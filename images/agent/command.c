@@ -10,6 +10,7 @@
 
 enum { STARTED_DELAY_US = 5000 };
 
+
 struct command commands[MAX_COMMANDS];
 
 struct streams {
@@ -101,7 +102,7 @@ void command_forget(struct command *c)
     spill_disown(c->record.file);
     processes_free(&c->ending.seen);
     unmap(c->record.memory, 2 * MEMORY_HALF);
-    free(c->args);
+    free(c->listed);
     *c = (struct command){.id = 0};
 }
 
@@ -128,21 +129,27 @@ static size_t running(void)
     return count;
 }
 
-static void keep_args(struct command *c, const struct start *start)
+static bool keep_listed(struct command *c, const struct start *start)
 {
-    size_t size = 0;
+    size_t size = 0, kept = start->kept_length ? start->kept_length + 5 : 0;
     for (size_t i = 0; i < start->argc && size < ARGS_KEPT; i++)
         size += strlen(start->argv[i]) + 5;
     struct buffer b = {.size = size < ARGS_KEPT ? size : ARGS_KEPT};
-    b.bytes = c->args = malloc(b.size);
-    for (size_t i = 0; c->args && i < start->argc && b.size - b.end > 5; i++) {
+    b.bytes = c->listed = malloc(b.size + kept);
+    if (!b.bytes)
+        return false;
+    for (size_t i = 0; i < start->argc && b.size - b.end > 5; i++) {
         size_t length = strlen(start->argv[i]), room = b.size - b.end - 5;
         put_field(&b, 4, start->argv[i], length < room ? length : room);
     }
-    c->args_length = b.end;
+    b.size += kept;
+    if (kept)
+        put_field(&b, 6, start->kept, start->kept_length);
+    c->listed_length = b.end;
+    return true;
 }
 
-static void fill(struct command *c, uint64_t id, const struct start *start, const struct streams *s, int connection)
+static bool fill(struct command *c, uint64_t id, const struct start *start, const struct streams *s, int connection)
 {
     int64_t now = now_us();
     *c = (struct command){
@@ -152,7 +159,7 @@ static void fill(struct command *c, uint64_t id, const struct start *start, cons
         .connection = connection, .head_end = start->head, .tail = start->tail, .started_due = true,
         .push_at = now + STARTED_DELAY_US, .input_end = !start->has_input && !start->is_terminal, .oom_before = oom_kills(),
     };
-    keep_args(c, start);
+    return keep_listed(c, start);
 }
 
 /* The code of an ERROR, with errno where one explains it, or NULL. */
@@ -161,12 +168,12 @@ const char *command_start(uint64_t id, struct start *start, int connection, cons
     struct streams s = {-1, -1, -1, -1};
     struct command *c;
     errno = 0;
-    *message = "64 commands are running";
+    *message = "64 commands are running (shell_list tells which, shell_kill ends one)";
     if (shutting_down())
         *message = "the sandbox is ending";
     if (shutting_down() || running() >= MAX_RUNNING)
         return "busy";
-    *message = "256 commands have left processes behind";
+    *message = "256 commands have left processes behind (shell_list tells which, shell_kill ends them)";
     if (!(c = find_place()))
         return "busy";
     *message = start->is_terminal ? "open a terminal" : "open pipes";
@@ -176,10 +183,9 @@ const char *command_start(uint64_t id, struct start *start, int connection, cons
         errno = error;
         return "busy";
     }
-    fill(c, id, start, &s, connection);
     size_t index = command_index(c);
-    *message = "fork";
-    if (!watch_add(c->out_fd, WATCH_OUTPUT, index, EPOLLIN) ||
+    *message = NO_PROCESS;
+    if (!fill(c, id, start, &s, connection) || !watch_add(c->out_fd, WATCH_OUTPUT, index, EPOLLIN) ||
         (c->keeper = keeper_start(start, s.in, s.out, &reports[index])) < 0) {
         int error = errno;
         c->keeper = 0;

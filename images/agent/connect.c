@@ -1,4 +1,5 @@
-/* `agent connect`: copies bytes between its standard streams and the socket, for podexec's `podman exec`. */
+/* `agent connect`: copies bytes between its standard streams and the socket, for podexec's `podman exec`.
+ * The end of standard input is handed on; the socket's end is the end. */
 #include "agent.h"
 #include <poll.h>
 #include <string.h>
@@ -7,7 +8,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CONNECT_TRIES = 500, CONNECT_PAUSE_US = 10000 };
+/* A client that is gone looks like one that has nothing more to say: when nothing comes for it either, or for too long
+ * already, it is taken for gone. */
+enum { CONNECT_TRIES = 500, CONNECT_PAUSE_US = 10000, SILENT_MS = 300000 };
+static const int64_t LISTENER_US = 3600000000;
 
 struct lane {
     int from, to;
@@ -64,6 +68,43 @@ static bool move(struct lane *l, short readable, short writable)
     return true;
 }
 
+/* Waits for what is next: at most two of three descriptors matter at a time. */
+static int wait_for(struct pollfd waits[3], bool has_input)
+{
+    for (int i = 0; i < 2; i++) {
+        bool empty = lanes[i].start == lanes[i].end;
+        waits[i] = (struct pollfd){.fd = empty ? lanes[i].from : lanes[i].to, .events = empty ? POLLIN : POLLOUT};
+    }
+    if (!has_input)
+        waits[0].fd = -1;
+    waits[2] = (struct pollfd){.fd = lanes[1].to};
+    return poll(waits, 3, has_input ? -1 : SILENT_MS);
+}
+
+/* Until the socket ends, or nobody reads what comes from it. */
+static int relay(int fd)
+{
+    bool has_input = true;
+    for (int64_t until = NEVER; now_us() < until;) {
+        struct pollfd waits[3];
+        int count = wait_for(waits, has_input);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return 69;
+        if (count == 0 || waits[2].revents)
+            return 0;
+        if (waits[0].revents && !move(&lanes[0], waits[0].events == POLLIN, waits[0].events == POLLOUT)) {
+            has_input = false;
+            until = now_us() + LISTENER_US;
+            shutdown(fd, SHUT_WR);
+        }
+        if (waits[1].revents && !move(&lanes[1], waits[1].events == POLLIN, waits[1].events == POLLOUT))
+            return 0;
+    }
+    return 0;
+}
+
 int connect_relay(const char *path)
 {
     prctl(PR_SET_DUMPABLE, 0);
@@ -75,16 +116,5 @@ int connect_relay(const char *path)
     lanes[0].from = STDIN_FILENO;
     lanes[0].to = lanes[1].from = fd;
     lanes[1].to = STDOUT_FILENO;
-    for (;;) {
-        struct pollfd waits[2];
-        for (int i = 0; i < 2; i++) {
-            bool empty = lanes[i].start == lanes[i].end;
-            waits[i] = (struct pollfd){.fd = empty ? lanes[i].from : lanes[i].to, .events = empty ? POLLIN : POLLOUT};
-        }
-        if (poll(waits, 2, -1) < 0 && errno != EINTR)
-            return 69;
-        for (int i = 0; i < 2; i++)
-            if (waits[i].revents && !move(&lanes[i], waits[i].events == POLLIN, waits[i].events == POLLOUT))
-                return 0;
-    }
+    return relay(fd);
 }

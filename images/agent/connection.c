@@ -9,10 +9,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { IN_SIZE = HEADER_SIZE + MAX_PAYLOAD, OUT_SIZE = 4 << 20, KEPT_PAGES = 65536 };
+/* Requests are answered while at most MAX_UNSENT bytes wait; the longest answer, 1,024 PROCESS frames, has 7.7 MB. */
+enum { IN_SIZE = HEADER_SIZE + MAX_PAYLOAD, OUT_SIZE = 12 << 20, KEPT_PAGES = 65536, BACKLOG = 1024 };
 
-struct connection connections[MAX_CONNECTIONS] = {[0 ... MAX_CONNECTIONS - 1] = {.fd = -1}};
+struct connection connections[MAX_PLACES] = {[0 ... MAX_PLACES - 1] = {.fd = -1}};
 static int listen_fd = -1;
+static bool is_full;
 
 /* The folder is private to podexec and soon gone from under the mount: peers are checked one by one. */
 bool listen_on(const char *path)
@@ -27,16 +29,28 @@ bool listen_on(const char *path)
     unlink(address.sun_path);
     listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return length > 0 && listen_fd >= 0 && !bind(listen_fd, (struct sockaddr *)&address, sizeof address) &&
-           !chmod(address.sun_path, 0666) && !listen(listen_fd, MAX_CONNECTIONS) && !rename(address.sun_path, path) &&
+           !chmod(address.sun_path, 0666) && !listen(listen_fd, BACKLOG) && !rename(address.sun_path, path) &&
            watch_add(listen_fd, WATCH_LISTEN, 0, EPOLLIN);
+}
+
+static bool ask_peer(int fd, struct ucred *peer)
+{
+    socklen_t size = sizeof *peer;
+    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size);
+}
+
+/* Who connected, 0 when it is outside this pid namespace; -1 when nobody knows. */
+pid_t peer_of(int fd)
+{
+    struct ucred peer;
+    return ask_peer(fd, &peer) ? peer.pid : -1;
 }
 
 /* Pid 0: a peer outside this pid namespace. A parent outside: somebody entered with `podman exec`. */
 static bool may_connect(int fd)
 {
     struct ucred peer;
-    socklen_t size = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+    if (!ask_peer(fd, &peer))
         return false;
     if (getpid() != 1)
         return peer.uid == geteuid();
@@ -45,10 +59,18 @@ static bool may_connect(int fd)
 
 static struct connection *free_place(void)
 {
-    for (struct connection *c = connections; c < connections + MAX_CONNECTIONS; c++)
+    for (struct connection *c = connections; c < connections + MAX_PLACES; c++)
         if (c->fd < 0)
             return c;
     return NULL;
+}
+
+size_t connections_that_control(void)
+{
+    size_t count = 0;
+    for (struct connection *c = connections; c < connections + MAX_PLACES; c++)
+        count += c->fd >= 0 && c->greeted;
+    return count;
 }
 
 static void close_connection(struct connection *c)
@@ -58,18 +80,27 @@ static void close_connection(struct connection *c)
     unmap(c->in, IN_SIZE);
     unmap(c->out.bytes, OUT_SIZE);
     *c = (struct connection){.fd = -1};
+    if (is_full)
+        watch_change(listen_fd, WATCH_LISTEN, 0, EPOLLIN);
+    is_full = false;
     for (struct command *command = commands; command < commands + MAX_COMMANDS; command++)
         if (command->id && command->connection == index)
             command->connection = -1;
 }
 
+/* Who finds no place waits until one is free: to be closed without a word looks like the end of the sandbox. */
 void connection_accept(void)
 {
+    struct connection *c = free_place();
+    if (!c) {
+        watch_change(listen_fd, WATCH_LISTEN, 0, 0);
+        is_full = true;
+        return;
+    }
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
-    struct connection *c = free_place();
-    if (!c || !may_connect(fd)) {
+    if (!may_connect(fd)) {
         close(fd);
         return;
     }
@@ -99,7 +130,7 @@ void send_error(struct connection *to, uint64_t command, const char *code, const
 static bool handle_frames(struct connection *c)
 {
     struct frame frame;
-    while (c->in_end > c->in_start && connection_has_room(c)) {
+    while (c->in_end > c->in_start && connection_has_room(c) && !c->ending) {
         enum parsed got = frame_parse(c->in + c->in_start, c->in_end - c->in_start, &frame);
         if (got == FRAME_PARTIAL)
             break;
@@ -128,7 +159,8 @@ static bool receive(struct connection *c)
     if (got <= 0)
         return got < 0 && (errno == EAGAIN || errno == EINTR);
     c->in_end += (size_t)got;
-    lease_renew();
+    if (c->greeted)
+        lease_renew();
     return true;
 }
 
@@ -165,6 +197,13 @@ static void send_out(struct connection *c)
     }
 }
 
+/* Sends what waits; false when that cannot be done at once. */
+bool connection_send(struct connection *c)
+{
+    send_out(c);
+    return !unsent(c) && !c->ending;
+}
+
 /* Requests that waited for room are answered now, and what they answer is sent in the same round. */
 static void flush(struct connection *c)
 {
@@ -188,7 +227,7 @@ static void flush(struct connection *c)
 
 void connections_flush(void)
 {
-    for (struct connection *c = connections; c < connections + MAX_CONNECTIONS; c++)
+    for (struct connection *c = connections; c < connections + MAX_PLACES; c++)
         if (c->fd >= 0)
             flush(c);
 }
@@ -196,7 +235,7 @@ void connections_flush(void)
 /* A peer that does not read gets no more than its socket's buffer holds. */
 void connections_bye(const char *reason)
 {
-    for (struct connection *c = connections; c < connections + MAX_CONNECTIONS; c++) {
+    for (struct connection *c = connections; c < connections + MAX_PLACES; c++) {
         if (c->fd < 0 || !c->greeted)
             continue;
         size_t frame = frame_begin(&c->out, BYE, 0);

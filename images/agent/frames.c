@@ -39,6 +39,23 @@ enum parsed field_next(const unsigned char **at, const unsigned char *end, struc
     return FRAME_WHOLE;
 }
 
+/* Unknown tags and other widths leave 0, which no version and no port is. */
+struct hello hello_parse(const unsigned char *payload, uint32_t length)
+{
+    const unsigned char *end = payload + length;
+    struct hello hello = {.version = 0};
+    struct field field;
+    while (field_next(&payload, end, &field) == FRAME_WHOLE) {
+        if (field.tag == 1 && field.length == 2)
+            hello.version = get16(field.bytes);
+        else if (field.tag == 2 && field.length == 1)
+            hello.purpose = field.bytes[0];
+        else if (field.tag == 3 && field.length == 2)
+            hello.port = get16(field.bytes);
+    }
+    return hello;
+}
+
 void put_bytes(struct buffer *b, const void *bytes, size_t length)
 {
     if (b->full || length > b->size - b->end) {

@@ -3,6 +3,7 @@
  * processes are left, through an eventfd. Anything in the sandbox may kill or stop it at any moment. */
 #include "agent.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,9 +18,19 @@
 #include <unistd.h>
 
 struct report *reports;
+static char work_folder[PATH_MAX];
+
+/* By its name, each time: whoever removed it and made it anew means the new one. */
+void enter_work_folder(void)
+{
+    if (work_folder[0] && chdir(work_folder))
+        return; /* the removed one is as good as none, and the shell says so */
+}
 
 bool keeper_setup(void)
 {
+    if (!getcwd(work_folder, sizeof work_folder))
+        work_folder[0] = 0;
     size_t size = MAX_COMMANDS * sizeof *reports;
     reports = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (reports == MAP_FAILED)
@@ -34,15 +45,14 @@ bool keeper_setup(void)
     return moved;
 }
 
-/* Only what comes after the kick descriptor: the standard streams are the command's by now. */
-static void close_the_rest(void)
+void close_from(int first)
 {
-    if (syscall(SYS_close_range, KICK_FD + 1, ~0U, 0) == 0)
+    if (syscall(SYS_close_range, first, ~0U, 0) == 0)
         return;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 65536)
         limit.rlim_cur = 65536;
-    for (int fd = KICK_FD + 1; fd < (int)limit.rlim_cur; fd++)
+    for (int fd = first; fd < (int)limit.rlim_cur; fd++)
         close(fd);
 }
 
@@ -92,6 +102,7 @@ static _Noreturn void become(const struct start *start, struct report *report)
     __atomic_store_n(&report->main_pid, (int32_t)getpid(), __ATOMIC_RELEASE);
     if (setsid() < 0 || (start->is_terminal && ioctl(0, TIOCSCTTY, 0) < 0))
         fail(report, STEP_SESSION);
+    enter_work_folder();
     if (start->cwd && chdir(start->cwd) < 0)
         fail(report, STEP_CHDIR);
     sigset_t none;
@@ -156,7 +167,7 @@ static _Noreturn void run_keeper(const struct start *start, int in, int out, str
 {
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         fail(report, STEP_FORK);
-    close_the_rest();
+    close_from(KICK_FD + 1);   /* the standard streams are the command's by now */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t child = vfork();
     if (child == 0)

@@ -6,6 +6,26 @@
 
 enum { KEEPER_STOPS = 1000 };
 
+/* Keepers that said their last word and have not exited yet: they are nobody's leftover. */
+static pid_t leaving[MAX_COMMANDS];
+
+static void replace_leaving(pid_t old, pid_t new)
+{
+    for (size_t i = 0; i < MAX_COMMANDS; i++)
+        if (leaving[i] == old) {
+            leaving[i] = new;
+            return;
+        }
+}
+
+bool keeper_is_leaving(pid_t pid)
+{
+    for (size_t i = 0; i < MAX_COMMANDS; i++)
+        if (leaving[i] == pid)
+            return true;
+    return false;
+}
+
 static void count_left(struct command *c)
 {
     struct processes tree;
@@ -73,7 +93,7 @@ static void not_started(struct command *c, const struct report *r)
         return;
     }
     if (c->connection >= 0)
-        send_error(&connections[c->connection], c->id, "busy", "fork", r->failed_errno);
+        send_error(&connections[c->connection], c->id, "busy", NO_PROCESS, r->failed_errno);
     command_forget(c);
 }
 
@@ -115,6 +135,7 @@ static void keeper_killed(struct command *c)
 
 static void child_gone(const siginfo_t *info)
 {
+    replace_leaving(info->si_pid, 0);
     for (struct command *c = commands; c < commands + MAX_COMMANDS; c++) {
         struct report *r = &reports[command_index(c)];
         if (!c->id)
@@ -142,6 +163,7 @@ static void child_stopped(pid_t pid)
     for (struct command *c = commands; c < commands + MAX_COMMANDS; c++)
         if (c->id && c->keeper == pid)
             kill(pid, ++stops < KEEPER_STOPS ? SIGCONT : SIGKILL);
+    worker_stopped(pid);
 }
 
 void commands_reap(void)
@@ -152,7 +174,7 @@ void commands_reap(void)
             return;
         if (info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED)
             child_stopped(info.si_pid);
-        else
+        else if (!worker_gone(info.si_pid))
             child_gone(&info);
     }
 }
@@ -167,9 +189,10 @@ void commands_kicked(void)
         if (!c->id || !c->keeper)
             continue;
         bool empty = __atomic_load_n(&r->empty, __ATOMIC_ACQUIRE);
-        if (empty)
+        if (empty) {
+            replace_leaving(0, c->keeper);
             keeper_ended(c);
-        else if (__atomic_load_n(&r->done, __ATOMIC_ACQUIRE) && !r->failed_step)
+        } else if (__atomic_load_n(&r->done, __ATOMIC_ACQUIRE) && !r->failed_step)
             main_ended(c);
     }
 }

@@ -10,28 +10,57 @@ extern char **environ;
 
 typedef void handler(struct connection *from, struct command *c, const struct frame *f);
 
+/* Why the agent does not go on, or NULL. */
+static const char *refuse_hello(const struct connection *from, const struct hello *hello, const struct frame *f,
+                                const char **message)
+{
+    bool first = !from->greeted, controls = hello->purpose == CONTROL;
+    *message = "the agent speaks version 1 of the protocol";
+    if (hello->version < PROTOCOL_VERSION)
+        return "unsupported";
+    *message = "there is no such purpose";
+    if (hello->purpose >= PURPOSES)
+        return "unsupported";
+    *message = "8 connections control the sandbox already";
+    if (controls && first && connections_that_control() >= MAX_CONNECTIONS)
+        return "busy";
+    *message = !first ? "the connection has a purpose already" : "port: a number from 1 to 65535 is missing";
+    if (!controls && (!first || (hello->purpose == PORT && !hello->port)))
+        return "invalid";
+    *message = "bytes came before the connection was opened";
+    return controls || f->payload + f->length == from->in + from->in_end ? NULL : "invalid";
+}
+
+static void put_hello(struct buffer *b)
+{
+    size_t frame = frame_begin(b, AGENT_HELLO, 0);
+    put_field_number(b, 1, PROTOCOL_VERSION, 2);
+    put_field(b, 2, AGENT_VERSION, strlen(AGENT_VERSION));
+    put_field(b, 3, instance, sizeof instance);
+    for (size_t i = 0; i < warning_count; i++)
+        put_field(b, 4, warnings[i], strlen(warnings[i]));
+    if (note_length)
+        put_field(b, 5, note, note_length);
+    frame_end(b, frame);
+}
+
 static void on_hello(struct connection *from, struct command *c, const struct frame *f)
 {
     (void)c;
-    const unsigned char *at = f->payload, *end = at + f->length;
-    struct field field;
-    unsigned version = 0;
-    while (field_next(&at, end, &field) == FRAME_WHOLE)
-        if (field.tag == 1 && field.length == 2)
-            version = get16(field.bytes);
-    if (version < PROTOCOL_VERSION) {
-        send_error(from, 0, "unsupported", "the agent speaks version 1 of the protocol", 0);
-        from->ending = true;
-        return;
+    struct hello hello = hello_parse(f->payload, f->length);
+    const char *message, *code = refuse_hello(from, &hello, f, &message);
+    errno = 0;
+    if (!code) {
+        put_hello(&from->out);
+        from->greeted = hello.purpose == CONTROL;
+        if (!from->greeted)
+            code = worker_start(from, (enum purpose)hello.purpose, hello.port, &message);
     }
-    from->greeted = true;
-    size_t frame = frame_begin(&from->out, AGENT_HELLO, 0);
-    put_field_number(&from->out, 1, PROTOCOL_VERSION, 2);
-    put_field(&from->out, 2, AGENT_VERSION, strlen(AGENT_VERSION));
-    put_field(&from->out, 3, instance, sizeof instance);
-    for (size_t i = 0; i < warning_count; i++)
-        put_field(&from->out, 4, warnings[i], strlen(warnings[i]));
-    frame_end(&from->out, frame);
+    if (code)
+        send_error(from, 0, code, message, errno);
+    from->ending = code || !from->greeted;
+    if (from->greeted)
+        lease_renew();
 }
 
 static void on_start(struct connection *from, struct command *c, const struct frame *f)
@@ -150,8 +179,9 @@ static void put_listed(struct buffer *b, struct command *c)
     put_field_number(b, 1, state, 1);
     put_field_number(b, 2, (uint32_t)c->main, 4);
     put_field_number(b, 3, c->record.total, 8);
-    put_bytes(b, c->args, c->args_length);
+    put_bytes(b, c->listed, c->listed_length);
     put_field_number(b, 5, (uint64_t)(now_us() - c->started) / 1000, 8);
+    put_field_number(b, 7, c->input_got, 8);
     if (c->finished)
         put_exited(b, c, 32);
     frame_end(b, frame);
@@ -180,6 +210,20 @@ static void on_shutdown(struct connection *from, struct command *c, const struct
     shut_down("shutdown", get32(f->payload), SIGTERM);
 }
 
+static void on_note(struct connection *from, struct command *c, const struct frame *f)
+{
+    (void)from, (void)c;
+    if (f->length)
+        memcpy(note, f->payload, f->length);
+    note_length = f->length;
+}
+
+static void on_processes(struct connection *from, struct command *c, const struct frame *f)
+{
+    (void)c;
+    put_processes(&from->out, f->command);
+}
+
 enum subject { NOTHING, MAYBE_COMMAND, COMMAND };
 
 static const struct kind {
@@ -200,6 +244,8 @@ static const struct kind {
     [LIST] = {on_list, NOTHING, 0, 0},
     [PING] = {on_ping, NOTHING, 0, 64},
     [SHUTDOWN] = {on_shutdown, NOTHING, 4, 4},
+    [NOTE] = {on_note, NOTHING, 0, MAX_KEPT},
+    [PROCESSES] = {on_processes, NOTHING, 0, 0},
 };
 
 /* False ends the connection. */

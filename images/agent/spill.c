@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 512 };
+enum { MAX_FILES = 512, MAX_HELD = 128 };
 
 struct spill {
     uint64_t id, size, order;  /* order 0: a free place */
     dev_t device;
     ino_t inode;
-    int fd;                    /* -1 once its command has finished */
+    int fd;                    /* held by the newest: the name may come to mean another file */
+    bool finished;             /* nothing more is written */
     bool owned;                /* a known command refers to it */
 };
 
@@ -75,6 +76,13 @@ static bool is_the_file(const struct spill *s, const struct stat *st)
     return S_ISREG(st->st_mode) && st->st_ino == s->inode && st->st_dev == s->device;
 }
 
+static void let_go(struct spill *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}
+
 static void evict(struct spill *s)
 {
     char name[32];
@@ -83,9 +91,7 @@ static void evict(struct spill *s)
     if (folder_fd >= 0 && !fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) && is_the_file(s, &st))
         unlinkat(folder_fd, name, 0);
     used -= s->size;
-    if (s->fd >= 0)
-        close(s->fd);
-    s->fd = -1;
+    let_go(s);
     s->size = 0;
     s->inode = 0;
     if (!s->owned)
@@ -100,7 +106,7 @@ static bool make_room(uint64_t wanted, bool place)
         bool has_place = !place;
         for (struct spill *s = files; s < files + MAX_FILES; s++) {
             has_place |= !s->order;
-            if (s->order && s->size && s->fd < 0 && (!oldest || s->order < oldest->order))
+            if (s->order && s->size && s->finished && (!oldest || s->order < oldest->order))
                 oldest = s;
         }
         if (has_place && used + wanted <= limit)
@@ -142,7 +148,7 @@ struct spill *spill_open(uint64_t id)
 size_t spill_write(struct spill *s, const void *bytes, size_t length)
 {
     size_t done = 0, fits = length;
-    if (s->fd < 0)
+    if (s->finished)
         return 0;
     if (used + length > limit && !make_room(length, false))
         fits = used < limit ? (size_t)(limit - used) : 0;
@@ -187,13 +193,29 @@ size_t spill_read(struct spill *s, uint64_t offset, void *bytes, size_t length)
     return got > 0 ? (size_t)got : 0;
 }
 
+/* Of the files that are only read any more, the oldest is from now on found by its name. */
+static void hold_fewer(void)
+{
+    struct spill *oldest = NULL;
+    size_t held = 0;
+    for (struct spill *s = files; s < files + MAX_FILES; s++) {
+        if (!s->order || !s->finished || s->fd < 0)
+            continue;
+        held++;
+        if (!oldest || s->order < oldest->order)
+            oldest = s;
+    }
+    if (held > MAX_HELD)
+        let_go(oldest);
+}
+
 /* Nothing will be written any more: the file may be evicted from now on. */
 void spill_finish(struct spill *s)
 {
-    if (s && s->fd >= 0) {
-        close(s->fd);
-        s->fd = -1;
-    }
+    if (!s || s->finished)
+        return;
+    s->finished = true;
+    hold_fewer();
 }
 
 /* Its command is forgotten; the file stays and still counts. */
@@ -202,6 +224,7 @@ void spill_disown(struct spill *s)
     if (!s)
         return;
     spill_finish(s);
+    let_go(s);
     s->owned = false;
     if (!s->size)
         s->order = 0;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum tag { ARG = 1, ENV, CWD, TIMEOUT, GRACE, STDIN, HEAD, TAIL, TERMINAL };
+enum tag { ARG = 1, ENV, CWD, TIMEOUT, GRACE, STDIN, HEAD, TAIL, TERMINAL, KEPT };
 
 /* Where the next string goes inside start->block. */
 struct filling {
@@ -34,6 +34,8 @@ static const char *check_field(const struct field *f)
         return "an environment entry is not NAME=value";
     if (f->tag == STDIN && f->bytes[0] > 1)
         return "stdin is neither 0 nor 1";
+    if (f->tag == KEPT && f->length > MAX_KEPT)
+        return "more than 8192 bytes are to be kept";
     if (f->tag == TERMINAL && (!get16(f->bytes) || !get16(f->bytes + 2)))
         return "the terminal has no rows or no columns";
     return NULL;
@@ -96,6 +98,10 @@ static void keep(struct filling *to, const struct field *f)
         s->is_terminal = true;
         s->rows = get16(f->bytes);
         s->columns = get16(f->bytes + 2);
+        break;
+    case KEPT:
+        s->kept = f->bytes;
+        s->kept_length = f->length;
         break;
     default: break;
     }

@@ -31,13 +31,16 @@ static bool read_stat(int dir, const char *path, struct process *p)
     char *at = strrchr(text, ')');
     int parent;
     unsigned flags;
-    unsigned long long birth;
-    if (!at || sscanf(at + 1, " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &p->state,
-                      &parent, &flags, &birth) != 4)
+    unsigned long long user, system, birth;
+    long long pages;
+    if (!at || sscanf(at + 1, " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %*u %lld",
+                      &p->state, &parent, &flags, &user, &system, &birth, &pages) != 7)
         return false;
     p->parent = parent;
     p->is_exiting = flags & PF_EXITING;
     p->birth = birth;
+    p->ticks = user + system;
+    p->pages = pages > 0 ? (uint64_t)pages : 0;
     return true;
 }
 
@@ -113,7 +116,7 @@ static bool is_root(const struct command *c, pid_t child)
 {
     if (child == c->keeper)
         return true;
-    if (!c->orphaned)
+    if (!c->orphaned || worker_is(child) || keeper_is_leaving(child))
         return false;
     for (const struct command *other = commands; other < commands + MAX_COMMANDS; other++)
         if (other->id && other != c && (other->keeper == child || (other->orphaned && other->main == child)))
@@ -169,24 +172,54 @@ static void drop_others(struct processes *tree)
     tree->count = kept;
 }
 
+/* False when the list may lack some. */
+static bool read_all(DIR *proc, struct processes *tree)
+{
+    struct process p;
+    struct dirent *entry;
+    bool fits = true;
+    while (fits && (entry = readdir(proc)))
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && read_process(dirfd(proc), (pid_t)atoi(entry->d_name), &p))
+            fits = processes_add(tree, &p);
+    if (tree->count)
+        qsort(tree->list, tree->count, sizeof p, by_pid);
+    return fits;
+}
+
+/* Every process of the sandbox, by pid. */
+bool tree_scan_all(struct processes *all)
+{
+    DIR *proc = opendir("/proc");
+    *all = (struct processes){.list = NULL};
+    if (!proc)
+        return false;
+    bool fits = read_all(proc, all);
+    closedir(proc);
+    return fits;
+}
+
+/* The agent's child that the process is below of, or is itself; 0 where there is none. */
+pid_t tree_root(const struct processes *all, const struct process *p)
+{
+    pid_t agent = getpid();
+    for (size_t depth = 0; p && depth <= all->count; depth++) {
+        if (p->parent == agent)
+            return p->pid;
+        p = processes_find(all, p->parent);
+    }
+    return 0;
+}
+
 /* The command's living processes, the keeper not among them. Every process that lives throughout the scan is
  * found; one that is born meanwhile may be missed, but not by the next scan if its parent was stopped before it. */
 bool tree_scan(const struct command *c, struct processes *tree)
 {
     DIR *proc = opendir("/proc");
-    struct process p;
-    struct dirent *entry;
     *tree = (struct processes){.list = NULL};
     if (!proc)
         return false;
-    int dir = dirfd(proc);
-    bool fits = true;
-    while (fits && (entry = readdir(proc)))
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && read_process(dir, (pid_t)atoi(entry->d_name), &p))
-            fits = processes_add(tree, &p);
-    if (tree->count)
-        qsort(tree->list, tree->count, sizeof p, by_pid);
-    mark_members(dir, tree, c);
+    bool fits = read_all(proc, tree);
+    mark_members(dirfd(proc), tree, c);
     drop_others(tree);
     closedir(proc);
     return fits;

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
-import { encodeHello } from "../../src/sandbox/frames-requests.ts";
-import { FrameDecoder, FrameType } from "../../src/sandbox/frames-wire.ts";
+import { encodeHello } from "../../src/sandbox/agent/frames-requests.ts";
+import { FrameDecoder, FrameType } from "../../src/sandbox/agent/frames-wire.ts";
 import {
   BUILDS,
   canBeProcessOne,
@@ -70,6 +71,31 @@ describe.skipIf(!isLinux)("agent builds", () => {
     expect(await relay.exited).toBe(0);
     const refused = spawnSync(compile(native), ["connect", "--socket", "/etc/passwd"], { encoding: "utf8" });
     expect([refused.status, refused.stderr]).toEqual([69, "agent: connect to /etc/passwd: Connection refused\n"]);
+  });
+
+  test("connect hands the end of its input on, and ends when the other side has ended [agent.workers]", async () => {
+    await using agent = await startAgent();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      let got = "";
+      socket.on("data", (chunk) => (got += chunk.toString()));
+      socket.on("end", () => socket.end(`got ${got}`));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const port = (server.address() as AddressInfo).port;
+    const relay = Bun.spawn([compile(native), "connect", "--socket", agent.socket], { stdin: "pipe", stdout: "pipe" });
+    void relay.stdin.write(encodeHello(1, { to: "port", port }));
+    await relay.stdin.flush();
+    const reader = relay.stdout.getReader();
+    const decoder = new FrameDecoder();
+    for (let types: number[] = []; !types.includes(FrameType.OPENED);)
+      types = decoder.push((await reader.read()).value ?? new Uint8Array()).map(({ type }) => type);
+    void relay.stdin.write("all of it");
+    await relay.stdin.end();
+    let answer = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      answer += Buffer.from(part.value).toString();
+    expect([answer, await relay.exited]).toEqual(["got all of it", 0]);
+    server.close();
   });
 
   // An emulator of user space has neither subreapers of its own nor seccomp: that much is a warning here.

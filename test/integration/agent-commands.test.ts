@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { Why } from "../../src/sandbox/frames-answers.ts";
-import { FrameType } from "../../src/sandbox/frames-wire.ts";
-import { encodeSignal } from "../../src/sandbox/frames-requests.ts";
+import { Why } from "../../src/sandbox/agent/frames-answers.ts";
+import { FrameType } from "../../src/sandbox/agent/frames-wire.ts";
+import { encodeSignal } from "../../src/sandbox/agent/frames-requests.ts";
 import { newId } from "../support/agent-client.ts";
 import { isLinux, startAgent, TESTED_BUILDS, until } from "../support/agent-harness.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { decodeError } from "../../src/sandbox/frames-answers.ts";
-import { encodeHello, encodeKill, encodeStart } from "../../src/sandbox/frames-requests.ts";
-import { concat, encodeFrame, FrameType, MAX_PAYLOAD } from "../../src/sandbox/frames-wire.ts";
+import { decodeError } from "../../src/sandbox/agent/frames-answers.ts";
+import { encodeHello, encodeKill, encodeStart } from "../../src/sandbox/agent/frames-requests.ts";
+import { concat, encodeFrame, FrameType, MAX_PAYLOAD } from "../../src/sandbox/agent/frames-wire.ts";
 import { isLinux, startAgent, TESTED_BUILDS, until } from "../support/agent-harness.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -46,6 +46,51 @@ describe.skipIf(!isLinux).each(TESTED_BUILDS)("agent, %s build: connections", (b
     const resumed = second.attach(begun.id, { offset: 0, head: 100, tail: 100 });
     expect((await resumed.exited).status).toBe(9);
     expect(resumed.text).toBe("result\n");
+  });
+
+  test("who attaches at the end gets the next output at once, again and again, and EXITED [agent.reconnect]", async () => {
+    await using agent = await startAgent({ build });
+    const client = await agent.connect();
+    const begun = client.start({
+      args: ["/bin/sh", "-c", "read a; echo $a; read b; echo $b; exit 7"],
+      stdin: true,
+      head: 0,
+      tail: 0,
+    });
+    await begun.started;
+    const first = client.attach(begun.id, { offset: 0, head: 3, tail: 0 });
+    first.request(FrameType.INPUT, text("one\n"));
+    await until(() => first.text === "one", "the first output");
+    const second = client.attach(begun.id, { offset: 4, head: 100, tail: 0 });
+    const third = client.attach(begun.id, { offset: 4, head: 100, tail: 0 });
+    third.request(FrameType.INPUT, text("two\n"));
+    await until(() => third.text === "two\n", "the second output");
+    expect(second.pieces.every(({ offset }) => offset >= 4)).toBe(true);
+    expect((await third.exited).status).toBe(7);
+    const after = client.attach(begun.id, { offset: 8, head: 100, tail: 100 });
+    expect((await after.exited).status).toBe(7);
+    expect([await after.started, after.text]).toEqual([await begun.started, ""]);
+    const whole = (await agent.connect()).attach(begun.id, { offset: 0, head: 3, tail: 2 });
+    await whole.exited;
+    expect(whole.pieces.map((piece) => [piece.offset, Buffer.from(piece.data).toString()])).toEqual([
+      [0, "one"],
+      [6, "o\n"],
+    ]);
+  });
+
+  test("after a reconnect INPUT_ACK tells how much of the input was taken [agent.reconnect]", async () => {
+    await using agent = await startAgent({ build });
+    const first = await agent.connect();
+    const begun = first.start({ args: ["/bin/sh", "-c", "sleep 0.3; head -c 200000 | wc -c"], stdin: true });
+    await begun.started;
+    begun.request(FrameType.INPUT, new Uint8Array(150_000));
+    await first.ping();
+    first.close();
+    const resumed = (await agent.connect()).attach(begun.id, { offset: 0, head: 100, tail: 0 });
+    await until(() => resumed.acknowledged === 150_000, "what was taken");
+    resumed.request(FrameType.INPUT, new Uint8Array(50_000));
+    await resumed.exited;
+    expect([resumed.text.trim(), resumed.acknowledged]).toEqual(["200000", 200_000]);
   });
 
   test("the connection that attaches takes a command over [agent.protocol]", async () => {
@@ -124,6 +169,9 @@ describe.skipIf(!isLinux).each(TESTED_BUILDS)("agent, %s build: connections", (b
     await using agent = await startAgent({ build });
     const clients = await Promise.all(Array.from({ length: 8 }, () => agent.connect()));
     const ninth = await agent.connect(false);
+    const answer = ninth.next(({ type }) => type === FrameType.AGENT_ERROR);
+    ninth.send(encodeHello(1));
+    expect(decodeError((await answer).payload).code).toBe("busy");
     await ninth.closed;
     clients[3]?.close();
     await Bun.sleep(50);
@@ -154,7 +202,7 @@ describe.skipIf(!isLinux).each(TESTED_BUILDS)("agent, %s build: connections", (b
       for (let i = 0; i < 20; i++) {
         const payload = new Uint8Array(random() % 64).map(() => random());
         const frame = encodeFrame(
-          [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 2][random() % 11] ?? 12,
+          [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 2, 1, 14, 15][random() % 14] ?? 12,
           BigInt(random() % 3),
           payload,
         );

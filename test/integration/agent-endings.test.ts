@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { Why } from "../../src/sandbox/frames-answers.ts";
-import { encodeKill } from "../../src/sandbox/frames-requests.ts";
-import { FrameType } from "../../src/sandbox/frames-wire.ts";
-import type { Client } from "../support/agent-client.ts";
+import { Why } from "../../src/sandbox/agent/frames-answers.ts";
+import { encodeKill } from "../../src/sandbox/agent/frames-requests.ts";
+import { FrameType } from "../../src/sandbox/agent/frames-wire.ts";
+import type { Client, Running } from "../support/agent-client.ts";
 import { canBeProcessOne, startAgent, TESTED_BUILDS, until } from "../support/agent-harness.ts";
 
 const STUBBORN = "trap '' TERM HUP INT";
@@ -107,6 +107,45 @@ describe.skipIf(!canBeProcessOne).each(TESTED_BUILDS)("agent, %s build: ends", (
     const exited = await running.exited;
     expect([exited.left.length, exited.leftCount]).toEqual([20, 30]);
     expect((await running.kill(0)).killed).toBe(30);
+  });
+
+  test("256 commands that left processes behind refuse more, and each can be ended [exec.left, agent.hostile]", async () => {
+    await using agent = await startAgent({ build, isProcessOne: true });
+    const client = await agent.connect();
+    const all: Running[] = [];
+    for (let batch = 0; batch < 8; batch++) {
+      const some = Array.from({ length: 32 }, () => client.start("sleep 68 &"));
+      await Promise.all(some.map((running) => running.exited));
+      all.push(...some);
+    }
+    const refused = await client.start("true").error;
+    expect(refused.code).toBe("busy");
+    expect(refused.message).toMatch(/shell_list.*shell_kill/);
+    expect(await all[100]?.kill(0)).toMatchObject({ killed: 1, survivors: 0 });
+    expect((await client.run("echo again")).text).toBe("again\n");
+    const ended = await Promise.all(all.toSpliced(100, 1).map((running) => running.kill(0)));
+    expect(ended.every(({ killed, survivors }) => killed === 1 && survivors === 0)).toBe(true);
+    expect((await client.list()).some(({ state }) => state !== "finished")).toBe(false);
+  });
+
+  test("where no process fits any more, what was left behind can still be ended [exec.left, agent.hostile]", async () => {
+    const prefix = ["setpriv", "--bounding-set=-all,+setuid,+setgid", "setpriv", "--reuid=54322", "--regid=54322"];
+    const limit = ["--clear-groups", "prlimit", "--nproc=40"];
+    await using agent = await startAgent({ build, isProcessOne: true, prefix: [...prefix, ...limit] });
+    const client = await agent.connect();
+    const left: Running[] = [];
+    const isRefused = (running: Running) =>
+      Promise.race([running.error.then(() => true), running.exited.then(() => false)]);
+    for (
+      let running = client.start("sleep 69 &");
+      left.length < 60 && !(await isRefused(running));
+      running = client.start("sleep 69 &")
+    )
+      left.push(running);
+    expect(left.length).toBeWithin(10, 25);
+    expect((await client.start("true").error).message).toMatch(/shell_list.*shell_kill/);
+    for (const running of left.slice(0, 3)) expect((await running.kill(0)).survivors).toBe(0);
+    expect((await client.run("echo again")).text).toBe("again\n");
   });
 
   test("a fork bomb ends within seconds, and everything is counted [end.fork-bomb]", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { INPUT_WINDOW, FrameType } from "../../src/sandbox/frames-wire.ts";
-import { encodeResize } from "../../src/sandbox/frames-requests.ts";
+import { INPUT_WINDOW, FrameType } from "../../src/sandbox/agent/frames-wire.ts";
+import { encodeResize } from "../../src/sandbox/agent/frames-requests.ts";
 import { isLinux, startAgent, TESTED_BUILDS, until } from "../support/agent-harness.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);

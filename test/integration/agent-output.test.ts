@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { FROM_END } from "../../src/sandbox/frames-requests.ts";
+import { FROM_END } from "../../src/sandbox/agent/frames-requests.ts";
 import { canBeProcessOne, isLinux, startAgent, TESTED_BUILDS } from "../support/agent-harness.ts";
 
 const sha = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 /** Prints the bytes of a counter, so that every place in the output is different. */
 const numbers = (bytes: number) => `seq -s, 1 9999999 | head -c ${bytes}`;
+const whole = Array.from({ length: 60_000 }, (_, i) => `${i + 1},`)
+  .join("")
+  .slice(0, 300_000);
 const MIB = 1024 * 1024;
 
 describe.skipIf(!isLinux).each(TESTED_BUILDS)("agent, %s build: output", (build) => {
@@ -130,18 +133,31 @@ describe.skipIf(!isLinux).each(TESTED_BUILDS)("agent, %s build: output", (build)
     expect(readdirSync(`${agent.spill}-elsewhere`)).toEqual([]);
   });
 
-  test("a file that was replaced by something else is neither followed nor waited for [output.file]", async () => {
+  test("what replaced a file is neither followed nor waited for, and READ is right all the same [output.file]", async () => {
     await using agent = await startAgent({ build, flags: ["--spill-limit", "400000"] });
     const client = await agent.connect();
-    for (const replace of ["ln -s /etc/passwd", "mkfifo", "mkdir"]) {
+    for (const replace of ["ln -s /etc/passwd", "mkfifo", "mkdir", "yes evil | head -c 300000 >"]) {
       const running = client.start({ args: ["/bin/sh", "-c", numbers(300_000)], head: 0, tail: 0 });
       const file = (await running.exited).file ?? "";
       rmSync(file);
       await client.run(`${replace} ${file}`);
-      expect((await client.read(running.id, 100_000n, 1000)).offset).toBe(300_000 - 32_768);
+      const { offset, data } = await client.read(running.id, 100_000n, 1000);
+      expect([offset, Buffer.from(data).toString()]).toEqual([100_000, whole.slice(100_000, 101_000)]);
     }
     expect(existsSync("/etc/passwd")).toBe(true);
-    expect(readdirSync(agent.spill).length).toBe(3);
+    expect(readdirSync(agent.spill).length).toBe(4);
+  });
+
+  test("a file that its own command replaces is still the agent's own [output.file]", async () => {
+    await using agent = await startAgent({ build });
+    const client = await agent.connect();
+    const swap = `${numbers(300_000)}; for f in ${agent.spill}/*.out; do rm $f; yes evil | head -c 400000 > $f; done`;
+    const running = client.start({ args: ["/bin/sh", "-c", `${swap}; ${numbers(100_000)}`], head: 0, tail: 0 });
+    await running.exited;
+    for (const offset of [100_000, 310_000]) {
+      const { data } = await client.read(running.id, BigInt(offset), 1000);
+      expect(Buffer.from(data).toString()).toBe(whole.slice(offset % 300_000, (offset % 300_000) + 1000));
+    }
   });
 
   test("FORGET leaves the file, which still counts [output.file]", async () => {

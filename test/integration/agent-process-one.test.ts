@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { Why } from "../../src/sandbox/frames-answers.ts";
-import { encodeShutdown } from "../../src/sandbox/frames-requests.ts";
-import { FrameType } from "../../src/sandbox/frames-wire.ts";
+import { Why } from "../../src/sandbox/agent/frames-answers.ts";
+import { encodeShutdown } from "../../src/sandbox/agent/frames-requests.ts";
+import { FrameType } from "../../src/sandbox/agent/frames-wire.ts";
 import { canBeProcessOne, startAgent, TESTED_BUILDS, until } from "../support/agent-harness.ts";
 
 describe.skipIf(!canBeProcessOne).each(TESTED_BUILDS)("agent, %s build, as process 1", (build) => {

@@ -10,22 +10,25 @@ import {
   decodeHello,
   decodeListed,
   decodeOutput,
+  decodeProcess,
   decodeStarted,
   type AgentError,
   type Data,
   type Exited,
   type Hello,
   type Listed,
-} from "../../src/sandbox/frames-answers.ts";
+  type Process,
+} from "../../src/sandbox/agent/frames-answers.ts";
 import {
   encodeAttach,
   encodeKill,
+  encodeNote,
   encodeRead,
   encodeStart,
   type AttachOptions,
   type StartOptions,
-} from "../../src/sandbox/frames-requests.ts";
-import { encodeFrame, FrameDecoder, FrameType, type Frame } from "../../src/sandbox/frames-wire.ts";
+} from "../../src/sandbox/agent/frames-requests.ts";
+import { encodeFrame, FrameDecoder, FrameType, type Frame } from "../../src/sandbox/agent/frames-wire.ts";
 
 /** One connection to an agent. */
 export class Client {
@@ -113,6 +116,21 @@ export class Client {
     await end;
     const listed = this.frames.slice(from).filter((frame) => frame.type === FrameType.LISTED && frame.id !== 0n);
     return listed.map((frame) => decodeListed(frame)).filter((entry) => entry !== undefined);
+  }
+
+  /** What runs in the sandbox. */
+  async processes(): Promise<Process[]> {
+    const id = newId();
+    const from = this.frames.length;
+    const end = this.next(({ type, id: of, payload }) => type === FrameType.PROCESS && of === id && !payload.length);
+    this.request(FrameType.PROCESSES, id);
+    await end;
+    const frames = this.frames.slice(from).filter((frame) => frame.type === FrameType.PROCESS && frame.id === id);
+    return frames.map(({ payload }) => decodeProcess(payload)).filter((process) => process !== undefined);
+  }
+
+  note(text: string): void {
+    this.request(FrameType.NOTE, 0n, encodeNote(new TextEncoder().encode(text)));
   }
 
   async ping(): Promise<void> {

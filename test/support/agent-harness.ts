@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setDefaultTimeout } from "bun:test";
-import { encodeHello } from "../../src/sandbox/frames-requests.ts";
+import { encodeHello } from "../../src/sandbox/agent/frames-requests.ts";
 import { Client } from "./agent-client.ts";
 
 // Two compilations may come first.

@@ -8,9 +8,10 @@ import {
   decodeHello,
   decodeListed,
   decodeOutput,
+  decodeProcess,
   decodeStarted,
   Why,
-} from "../../src/sandbox/frames-answers.ts";
+} from "../../src/sandbox/agent/frames-answers.ts";
 import {
   encodeAttach,
   encodeHello,
@@ -21,7 +22,7 @@ import {
   encodeSignal,
   encodeStart,
   FROM_END,
-} from "../../src/sandbox/frames-requests.ts";
+} from "../../src/sandbox/agent/frames-requests.ts";
 import {
   concat,
   encodeFrame,
@@ -31,17 +32,8 @@ import {
   MAX_PAYLOAD,
   ProtocolError,
   type Frame,
-} from "../../src/sandbox/frames-wire.ts";
-
-const bytes = (...values: number[]) => Uint8Array.from(values);
-const text = (value: string) => new TextEncoder().encode(value);
-const field = (tag: number, value: Uint8Array) => concat([bytes(tag), u(value.length, 4), value]);
-
-function u(value: number | bigint, width: 1 | 2 | 4 | 8): Uint8Array {
-  const whole = new Uint8Array(8);
-  new DataView(whole.buffer).setBigUint64(0, BigInt(value), true);
-  return whole.subarray(0, width);
-}
+} from "../../src/sandbox/agent/frames-wire.ts";
+import { bytes, field, text, u } from "../support/frame-fields.ts";
 
 const exitedFields = (base = 0) =>
   concat([
@@ -152,7 +144,9 @@ test("what the agent would refuse is not sent [agent.protocol]", () => {
 
 test("answers are decoded field by field [agent.protocol]", () => {
   const hello = concat([field(1, u(1, 2)), field(2, text("1.0")), field(3, new Uint8Array(16)), field(4, text("w"))]);
-  expect(decodeHello(hello)).toEqual({ version: 1, agent: "1.0", instance: "0".repeat(32), warnings: ["w"] });
+  const told = { version: 1, agent: "1.0", instance: "0".repeat(32), warnings: ["w"] };
+  expect(decodeHello(hello)).toEqual({ ...told, note: bytes() });
+  expect(decodeHello(concat([hello, field(5, text("n"))]))).toEqual({ ...told, note: text("n") });
   expect(decodeStarted(u(77, 4))).toBe(77);
   expect(decodeAck(u(2n ** 40n, 8))).toBe(2 ** 40);
   expect(decodeOutput(concat([u(9, 8), text("x")]))).toEqual({ offset: 9, data: text("x") });
@@ -170,7 +164,8 @@ test("a list's entries carry how they ended, and its end is told [agent.protocol
     id,
     payload: concat([field(1, bytes(state)), ...common, ...more]),
   });
-  const known = { id: 8n, pid: 4, total: 5, args: ["sh", "-c"], ageMs: 6 };
+  const known = { id: 8n, pid: 4, total: 5, args: ["sh", "-c"], ageMs: 6, kept: bytes() };
+  expect(decodeListed(listed(8n, 1, field(6, text("k"))))).toMatchObject({ kept: text("k") });
   expect(decodeListed(listed(8n, 1))).toEqual({ ...known, state: "running" });
   const state = "finished with processes left";
   expect(decodeListed(listed(8n, 3, exitedFields(32)))).toEqual({ ...known, state, exited });
@@ -196,6 +191,9 @@ test("hostile answers are protocol errors that name the field [agent.hostile]", 
     [() => decodeExited(concat([field(1, bytes(1)), field(2, u(0, 8))])), "EXITED status"],
     [() => decodeExited(concat([exitedFields(), bytes(1, 255, 255, 255, 255)])), "longer than the frame"],
     [() => decodeError(bytes(1, 2, 3)), "ERROR field header"],
+    [() => decodeProcess(field(2, u(1, 4))), "PROCESS pid is missing"],
+    [() => decodeProcess(concat([field(1, u(1, 4)), field(3, u(1, 4))])), "PROCESS"],
+    [() => decodeProcess(concat([field(1, u(1, 4)), field(5, u(2n ** 60n, 8))])), "PROCESS memory"],
   ];
   for (const [attempt, message] of failures) {
     expect(attempt).toThrow(ProtocolError);
@@ -225,6 +223,7 @@ test("no bytes make the decoders fail otherwise than with a protocol error [agen
     decodeExited,
     decodeError,
     decodeBye,
+    decodeProcess,
   ];
   for (let round = 0; round < 20_000; round++) {
     const payload = random(2) ? exitedFields().slice(0, random(200)) : new Uint8Array(random(64));

@@ -28,6 +28,10 @@ static void check_start(const struct start *s)
         length += strchr(*entry, '=') ? strlen(*entry) : (abort(), 0);
     if (s->cwd)
         length += strlen(s->cwd);
+    for (uint32_t i = 0; i < s->kept_length; i++)
+        length += s->kept[i] & 1;
+    if (s->kept_length > MAX_KEPT)
+        abort();
     if (length > MAX_PAYLOAD + 64 || s->argc == 0)
         abort();
 }
@@ -42,6 +46,8 @@ static void parse_all(const unsigned char *bytes, size_t length)
         volatile unsigned char last = 0;
         while (field_next(&at, end, &field) == FRAME_WHOLE)
             last = field.length ? field.bytes[field.length - 1] : last;
+        if (hello_parse(frame.payload, frame.length).port > 65535)
+            abort();
         if (!start_parse(frame.payload, frame.length, environment, &start))
             check_start(&start);
         free(start.block);
@@ -65,7 +71,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 static void put_some_field(struct buffer *b)
 {
     static const char *const texts[] = {"/bin/sh", "-c", "true", "A=b", "PATH=/x", "=", "", "/tmp", "nul"};
-    uint8_t tag = (uint8_t)any(11);
+    uint8_t tag = (uint8_t)any(12);
     const char *text = texts[any(sizeof texts / sizeof *texts)];
     if (any(2))
         put_field_number(b, tag, any(3), any(4) ? 4 : 1);
@@ -78,7 +84,7 @@ static size_t make_input(unsigned char *bytes)
 {
     struct buffer b = {.bytes = bytes, .size = LARGEST};
     for (uint32_t frames = 1 + any(3); frames; frames--) {
-        size_t at = frame_begin(&b, (uint8_t)(1 + any(14)), any(5));
+        size_t at = frame_begin(&b, (uint8_t)(1 + any(16)), any(5));
         put_field(&b, 1, "true", 4);
         for (uint32_t fields = any(12); fields; fields--)
             put_some_field(&b);
