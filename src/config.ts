@@ -108,7 +108,11 @@ function tokenOf({ config, origins }: LoadedConfig, readFile: (path: string) => 
   try {
     content = readFile(config.tokenFile).trim();
   } catch (cause) {
-    throw new PodexecError("INVALID_CONFIG", `${origins.tokenFile}: ${config.tokenFile} cannot be read`, { cause });
+    const { code = "unknown" } = cause as { code?: string };
+    throw new PodexecError("INVALID_CONFIG", `${origins.tokenFile}: ${config.tokenFile} cannot be read (${code})`, {
+      hint: "Name a file that this user can read, or give the token in PODEXEC_TOKEN.",
+      cause,
+    });
   }
   const token = options.token.schema.safeParse(content);
   if (token.success) return token.data;
@@ -118,8 +122,8 @@ function tokenOf({ config, origins }: LoadedConfig, readFile: (path: string) => 
 }
 
 function checkTogether({ config, origins }: LoadedConfig): void {
-  if (config.pool > config.maxSessions) {
-    throw invalid([`pool (${config.pool}, ${origins.pool}) is more than max-sessions (${config.maxSessions})`]);
+  if (config.pool > config.maxSandboxes) {
+    throw invalid([`pool (${config.pool}, ${origins.pool}) is more than max-sandboxes (${config.maxSandboxes})`]);
   }
   const isOpen = config.transport === "http" && !isLoopback(config.host);
   if (!isOpen || config.token !== undefined || config.insecure) return;

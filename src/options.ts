@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
+import { podmanOptions } from "./options-podman.ts";
 import * as values from "./values.ts";
 
 export interface Option<Value = unknown> {
@@ -110,7 +111,25 @@ export const options = {
     schema: values.duration(SECOND, LONGEST),
     value: "TIME",
     default: "30m",
-    help: "How long a session may be silent until its sandbox is removed",
+    help: "How long nothing may run in a sandbox, or a session be silent, until it is removed",
+  },
+  linger: {
+    schema: values.duration(0, LONGEST),
+    value: "TIME",
+    default: "5m",
+    help: "How long a sandbox outlives its session, for a call with its handle; 0s removes it with the session",
+  },
+  lifetime: {
+    schema: values.duration(SECOND, 365 * DAY),
+    value: "TIME",
+    default: "24h",
+    help: "When a sandbox is removed, whatever runs in it",
+  },
+  "on-stop": {
+    schema: choice(["remove", "keep"]),
+    kind: "enum",
+    default: "remove",
+    help: "What becomes of the sandboxes when the server is stopped; kept ones wait for the next start as long as a lease",
   },
   lease: {
     schema: values.duration(5 * SECOND, DAY),
@@ -122,8 +141,45 @@ export const options = {
   "max-sessions": {
     schema: values.integer(1, 100_000),
     value: "NUMBER",
+    default: "1000",
+    help: "MCP sessions at once",
+  },
+  "max-sandboxes": {
+    schema: values.integer(1, 100_000),
+    value: "NUMBER",
     default: "100",
     help: "Sandboxes in use at once",
+  },
+  "max-sandboxes-per-principal": {
+    schema: values.integer(1, 100_000),
+    value: "NUMBER",
+    help: "Sandboxes in use at once by one user; as many as in all unless it is given",
+  },
+  "max-memory": {
+    schema: values.size(16 * MIB, TIB),
+    value: "SIZE",
+    help: "Memory that a client may ask for; no more than --memory unless it is given",
+  },
+  "max-cpus": {
+    schema: values.number(0.01, 1024),
+    value: "NUMBER",
+    help: "Processors that a client may ask for; no more than --cpus unless it is given",
+  },
+  "allow-image": {
+    schema: values.list(values.text("a pattern of images")),
+    kind: "list",
+    value: "PATTERN",
+    default: [],
+    separator: /[\s,]+/,
+    help: "Images that a client may ask for, * for any characters; any that is there unless it is given",
+  },
+  "allow-workspace": {
+    schema: values.list(values.folder),
+    kind: "list",
+    value: "FOLDER",
+    default: [],
+    separator: /\n/,
+    help: "Folder of the host that a client may ask to work in, or in one below it",
   },
   "output-limit": {
     schema: values.size(KIB, 64 * MIB),
@@ -170,6 +226,7 @@ export const options = {
     separator: /[\s,]+/,
     help: "Origin of web pages that may call the server",
   },
+  ...podmanOptions,
   "data-dir": {
     schema: values.path("a path"),
     value: "FOLDER",

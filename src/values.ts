@@ -80,6 +80,12 @@ export const workspace = read<Workspace>("a folder that exists, with :ro behind 
   return isFolder ? { path: folder, readOnly: mode?.[1] === "ro" } : undefined;
 });
 
+/** A folder that exists. */
+export const folder = read("a folder that exists", (word) => {
+  const path = absolute(word);
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : undefined;
+});
+
 /** The origin of a web page, as browsers send it. */
 export const origin = read("an origin such as https://example.org:8443", (word) => {
   const url = URL.parse(word);

@@ -7,7 +7,7 @@ import { AGENT_MACHINES, listen, readAgent } from "../runtime.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { isolationProbes, verdict } from "../sandbox/probes.ts";
 import type { SandboxSpec } from "../sandbox/engine.ts";
-import { defineVerb, jsonFlag } from "./command.ts";
+import { defineVerb, jsonFlag, type Environment } from "./command.ts";
 import { hostArgs, loadHostConfig, openEngine, openHost, type HostConfig } from "./host.ts";
 
 interface Finding {
@@ -31,6 +31,9 @@ const CHECKS: readonly Check[] = [
   { name: "isolation", run: checkIsolation },
   { name: "orphans", run: checkOrphans },
 ];
+
+/** Variables that a sandbox may have with the same value. */
+const ORDINARY: ReadonlySet<string> = new Set(["PATH", "TERM", "LANG", "LANGUAGE", "LC_ALL", "SHELL", "PWD", "_"]);
 
 const MARK = { ok: "ok", warning: "warning", problem: "PROBLEM" } as const;
 
@@ -103,23 +106,33 @@ async function checkIsolation(config: HostConfig): Promise<Finding[]> {
   if (!(await imageExists(host.podman, config.image))) return [];
   const engine = openEngine(host, config);
   const listener = listen({ hostname: "0.0.0.0", port: 0, fetch: () => new Response("") });
-  const [sandbox, neighbour] = await Promise.all([
-    Sandbox.create(engine, probeSpec(config)),
-    Sandbox.create(engine, probeSpec(config)),
-  ]);
+  const made: Sandbox[] = [];
   try {
-    return await runProbes(sandbox, neighbour, listener.port);
+    const sandbox = await Sandbox.create(engine, probeSpec(config), config.signal);
+    made.push(sandbox);
+    const neighbour = await Sandbox.create(engine, probeSpec(config), config.signal);
+    made.push(neighbour);
+    return await runProbes(sandbox, neighbour, { port: listener.port, environment: config.environment });
   } finally {
-    await Promise.allSettled([sandbox.remove(), neighbour.remove(), listener.stop()]);
+    await Promise.allSettled([...made.map((sandbox) => sandbox.remove()), listener.stop()]);
   }
 }
 
-async function runProbes(sandbox: Sandbox, neighbour: Sandbox, port: number): Promise<Finding[]> {
+async function runProbes(
+  sandbox: Sandbox,
+  neighbour: Sandbox,
+  { port, environment }: { port: number; environment: Environment },
+): Promise<Finding[]> {
   const run = (where: Sandbox, command: string) => where.run({ command, timeoutMs: 30_000, outputLimit: 65_536 });
   await run(neighbour, "nc -l -k -p 7 >/dev/null 2>&1 &");
   const address = (await run(neighbour, "hostname -I")).output.trim().split(" ")[0] ?? "";
   const host = { addresses: hostAddresses(), port };
-  const probes = isolationProbes({ ...(address ? { neighbour: address } : {}), host, serverVariable: "XDG_DATA_HOME" });
+  const serverVariable = telling(environment);
+  const probes = isolationProbes({
+    ...(address ? { neighbour: address } : {}),
+    host,
+    ...(serverVariable === undefined ? {} : { serverVariable }),
+  });
   const findings: Finding[] = [];
   for (const probe of probes) {
     const said = verdict((await run(sandbox, probe.script)).output);
@@ -131,10 +144,18 @@ async function runProbes(sandbox: Sandbox, neighbour: Sandbox, port: number): Pr
   return [{ status: "ok", says: `${held} of ${probes.length} attempts to break out were held off` }, ...findings];
 }
 
+/** A variable of this process with a value that no image has by chance: seen in a sandbox, it came from here. */
+function telling(environment: Environment): string | undefined {
+  const found = Object.entries(environment).find(
+    ([name, value]) => /^[A-Za-z_]\w*$/.test(name) && /^[\w./:@-]{8,}$/.test(value) && !ORDINARY.has(name),
+  );
+  return found?.join("=");
+}
+
 async function checkOrphans(config: HostConfig): Promise<Finding[]> {
   const all = await openEngine(await openHost(config), config).list();
   const orphans = all.filter((sandbox) => !sandbox.owner.alive);
-  if (orphans.length === 0) return [{ status: "ok", says: `${all.length} sandboxes, none without its server` }];
+  if (orphans.length === 0) return [{ status: "ok", says: `none (sandboxes in all: ${all.length})` }];
   const says = `${orphans.length} sandboxes whose server is gone; their lease ends them, or the next start of podexec`;
   return [{ status: "warning", says, mend: "Remove them now: podexec sessions kill --orphans" }];
 }

@@ -9,11 +9,12 @@ import { Podman } from "../podman/client.ts";
 import { PodmanEngine } from "../podman/engine.ts";
 import type { Adaptation } from "../podman/adaptation.ts";
 import { adapt, readFacts } from "../podman/host.ts";
-import { thisOwner, type Owner } from "../podman/labels.ts";
+import { thisOwner, type Owner, type OwnerKind } from "../podman/labels.ts";
 import { trialImage } from "../podman/trial.ts";
 import type { SandboxSpec } from "../sandbox/engine.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import type { Args, Environment, VerbContext } from "./command.ts";
+import { prepareDataFolder } from "./data-folder.ts";
 import { serveArgs } from "./serve-args.ts";
 
 export interface HostOptions {
@@ -47,9 +48,10 @@ const SMALL_SPILL = 1_048_576;
  * Podman with the flags it needs on this host: remembered ones, or found out by a trial sandbox.
  *
  * @param fresh tries again even where flags are remembered
- * @throws PodexecError PODMAN_MISSING, PODMAN_TOO_OLD, PODMAN_UNUSABLE
+ * @throws PodexecError PODMAN_MISSING, PODMAN_TOO_OLD, PODMAN_UNUSABLE, INVALID_CONFIG for an unusable data folder
  */
 export async function openHost(options: HostOptions, fresh = false): Promise<Host> {
+  prepareDataFolder(options.dataFolder);
   const podman = new Podman({ program: options.program });
   const cache = new AdaptationCache(options.dataFolder, options.program, options.network, options.environment);
   const known = fresh ? undefined : cache.read();
@@ -104,7 +106,7 @@ export function hostOptions(
 export type Surroundings = Pick<VerbContext, "environment" | "log" | "signal">;
 
 /** An engine for this process as an owner of sandboxes. */
-export function openEngine(host: Host, options: EngineOptions, owner = newOwner()): PodmanEngine {
+export function openEngine(host: Host, options: EngineOptions, owner = newOwner(options.kind)): PodmanEngine {
   const { dataFolder, log, spillLimit = SMALL_SPILL } = options;
   return new PodmanEngine({ ...host, owner, dataFolder, spillLimit, warn: (message) => log.warn(message) });
 }
@@ -114,10 +116,12 @@ export interface EngineOptions {
   log: Log;
   /** Bytes that the output files of one sandbox may take together; default 1 MiB. */
   spillLimit?: number;
+  /** Whose sandboxes it takes over, and who takes over its own; default `verb`, whose are taken over by nobody. */
+  kind?: OwnerKind;
 }
 
-function newOwner(): Owner {
-  return thisOwner(randomBytes(6).toString("hex"));
+function newOwner(kind?: OwnerKind): Owner {
+  return thisOwner(randomBytes(6).toString("hex"), kind);
 }
 
 async function findAdaptation(podman: Podman, options: HostOptions): Promise<Adaptation> {

@@ -1,5 +1,8 @@
 import { PodexecError } from "../errors.ts";
-import type { SandboxInfo } from "../sandbox/engine.ts";
+import { readNote } from "../sandbox/owners/adoption.ts";
+import type { Engine, SandboxInfo } from "../sandbox/engine.ts";
+import { isHandle, nameOf } from "../sandbox/handle.ts";
+import { openNotes, type Note } from "../sandbox/note.ts";
 import { defineVerb, jsonFlag, type Io } from "./command.ts";
 import { loadHostConfig, openEngine, openHost, hostArgs } from "./host.ts";
 import { table } from "./table.ts";
@@ -10,17 +13,20 @@ export const list = defineVerb({
   async run(context) {
     const { args, io } = context;
     const config = loadHostConfig(context);
-    const sandboxes = await openEngine(await openHost(config), config).list();
-    if (args.json) return io.stdout.write(`${JSON.stringify(sandboxes.map(toJson), null, 2)}\n`);
-    if (sandboxes.length === 0) return io.stderr.write("no sandboxes\n");
-    await io.stdout.write(table(["NAME", "STATE", "SERVER", "AGE", "IMAGE"], sandboxes.map(toRow)));
+    const engine = openEngine(await openHost(config), config);
+    const rows = await withNotes(engine, await engine.list(), config.dataFolder);
+    if (args.json) return io.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
+    if (rows.length === 0) return io.stderr.write("no sandboxes\n");
+    await io.stdout.write(table(HEADINGS, rows.map(toRow)));
   },
 });
 
-/** `podexec sessions kill`: removes sandboxes of podexec by name, session or all; nothing else on this Podman. */
+const HEADINGS = ["NAME", "STATE", "PRINCIPAL", "NAME/SESSION", "SERVER", "AGE", "IMAGE"];
+
+/** `podexec sessions kill`: removes sandboxes of podexec by name or handle, or all; nothing else on this Podman. */
 export const kill = defineVerb({
   args: {
-    names: { type: "positionals", summary: "Names or sessions, as `podexec sessions list` shows them" },
+    names: { type: "positionals", summary: "Names as `podexec sessions list` shows them, or handles" },
     all: { type: "boolean", default: false, summary: "All sandboxes, also those of servers that run" },
     orphans: { type: "boolean", default: false, summary: "Those whose server is gone" },
     ...hostArgs(),
@@ -62,7 +68,22 @@ function choose(
 }
 
 function isNamed(sandbox: SandboxInfo, name: string): boolean {
-  return sandbox.name === name;
+  return sandbox.name === (isHandle(name) ? nameOf(name) : name);
+}
+
+/** A sandbox and what its agent says of it; undefined where it cannot be asked, or is not of this data folder. */
+interface Row extends SandboxInfo {
+  note: Note | undefined;
+}
+
+async function withNotes(engine: Engine, sandboxes: readonly SandboxInfo[], dataFolder: string): Promise<Row[]> {
+  const notes = openNotes(dataFolder);
+  return Promise.all(
+    sandboxes.map(async (sandbox) => ({
+      ...sandbox,
+      note: sandbox.state === "running" ? await readNote(engine, sandbox, notes) : undefined,
+    })),
+  );
 }
 
 async function report(io: Io, removed: readonly SandboxInfo[], json: boolean): Promise<void> {
@@ -71,19 +92,25 @@ async function report(io: Io, removed: readonly SandboxInfo[], json: boolean): P
   else await io.stdout.write(names.map((name) => `${name}\n`).join(""));
 }
 
-function toJson(sandbox: SandboxInfo) {
+function toJson({ note, ...sandbox }: Row) {
   return {
     name: sandbox.name,
     state: sandbox.state,
     image: sandbox.image,
     created_at: sandbox.createdAt.toISOString(),
     server: sandbox.owner,
+    principal: note?.principal ?? null,
+    session: note?.session ?? null,
+    label: note?.name ?? null,
+    expires_at: note?.expiresAt === undefined ? null : new Date(note.expiresAt).toISOString(),
   };
 }
 
-function toRow(sandbox: SandboxInfo): string[] {
+function toRow({ note, ...sandbox }: Row): string[] {
   const server = sandbox.owner.alive ? `pid ${sandbox.owner.pid}` : "gone";
-  return [sandbox.name, sandbox.state, server, ageOf(sandbox.createdAt), sandbox.image];
+  const principal = note && note.principal === undefined ? "(pool)" : (note?.principal ?? "-");
+  const label = note?.name ?? note?.session ?? "-";
+  return [sandbox.name, sandbox.state, principal, label, server, ageOf(sandbox.createdAt), sandbox.image];
 }
 
 function ageOf(date: Date): string {

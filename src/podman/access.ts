@@ -6,6 +6,7 @@ import type { Adaptation } from "./adaptation.ts";
 import { ownAddresses } from "./addresses.ts";
 import { runArgs, type RunPlace } from "./args.ts";
 import type { Podman } from "./client.ts";
+import { PipeWriter, Valve } from "./pipe.ts";
 import type { SandboxFolders } from "./folder.ts";
 import { labelArgs, type Owner } from "./labels.ts";
 import { connectUnix } from "./socket.ts";
@@ -84,23 +85,27 @@ function remoteAccess({ podman, adaptation, folders, owner, spillLimit }: Access
 
 function overExec(podman: Podman, args: readonly string[], handlers: ConnectionHandlers): Connection {
   const child = podman.start(args, { stdin: "pipe" });
+  const valve = new Valve();
   const pump = async () => {
-    for await (const bytes of child.stdout) handlers.onData(bytes);
+    for await (const bytes of child.stdout) {
+      while (valve.isClosed) await valve.opened();
+      handlers.onData(bytes);
+    }
   };
   void Promise.allSettled([pump(), new Response(child.stderr).arrayBuffer(), child.exited]).then(() =>
     handlers.onClose(),
   );
+  const writer = new PipeWriter(child);
   return {
-    // What cannot be written any more is followed by the end of the stream, which is where it is handled.
-    send: (bytes) => {
-      void child.stdin.write(bytes).catch(() => {});
-      return true;
+    send: (bytes) => writer.send(bytes),
+    drained: () => writer.drained(),
+    end: () => writer.end(),
+    pause: () => valve.close(),
+    resume: () => valve.open(),
+    close: () => {
+      valve.open();
+      child.kill("SIGKILL");
     },
-    drained: () => Promise.resolve(),
-    end: () => void child.stdin.end().catch(() => {}),
-    pause: () => {},
-    resume: () => {},
-    close: () => child.kill("SIGKILL"),
   };
 }
 

@@ -15,8 +15,8 @@ import { whyGone } from "./gone.ts";
 import { openAccess, type Access } from "./access.ts";
 import type { Adaptation } from "./adaptation.ts";
 import { imageArchitecture } from "./images.ts";
-import { isAlive, LABEL, ownerOf, type Owner } from "./labels.ts";
-import { psSchema } from "./schemas.ts";
+import { isAlive, LABEL, type Owner, ownerOf, SANDBOX_NAME } from "./labels.ts";
+import { psSchema, type PsRow } from "./schemas.ts";
 import { releaseWorkspace } from "./workspace.ts";
 
 export interface PodmanEngineOptions {
@@ -31,6 +31,9 @@ export interface PodmanEngineOptions {
   warn(message: string): void;
 }
 
+/** States in which a container's agent is at work. */
+const RUNNING: ReadonlySet<string> = new Set(["running", "stopping"]);
+
 /** More starts at once take no less time in all: they wait for each other's locks. */
 const STARTS_AT_ONCE = 4;
 
@@ -41,10 +44,12 @@ export class PodmanEngine implements Engine {
   readonly #folders: SandboxFolders;
   readonly #architectures = new Map<string, Promise<string>>();
   readonly #starts = new Slots(STARTS_AT_ONCE);
+  readonly #isRemote: boolean;
 
   constructor(options: PodmanEngineOptions) {
     this.#podman = options.podman.withGlobalArgs(options.adaptation.globalArgs);
     this.#owner = options.owner;
+    this.#isRemote = options.adaptation.remote;
     this.#folders = new SandboxFolders(options.dataFolder);
     this.#access = openAccess({ ...options, podman: this.#podman, folders: this.#folders });
   }
@@ -66,17 +71,23 @@ export class PodmanEngine implements Engine {
   }
 
   async connect(ref: SandboxRef, handlers: ConnectionHandlers): Promise<Connection> {
+    // Whoever makes up handles costs no call of podman.
+    if (!this.#folders.has(ref.name)) throw unreachable(ref, "it is not there");
     try {
       return await this.#access.connect(ref.name, handlers);
     } catch (cause) {
-      const reason = await this.whyGone(ref);
-      const why = reason?.text ?? "its agent does not answer";
-      throw new PodexecError("SANDBOX_GONE", `sandbox ${ref.name} cannot be reached: ${why}`, { cause });
+      // Why it is gone is worth two calls of podman to those who had it, and not to a start that looks for many.
+      const reason = this.isClaimed(ref) ? await this.whyGone(ref) : undefined;
+      throw unreachable(ref, reason?.text ?? "its agent does not answer", cause);
     }
   }
 
   async claim(ref: SandboxRef): Promise<void> {
-    this.#folders.noteOwner(ref.name, this.#owner);
+    try {
+      this.#folders.noteOwner(ref.name, this.#owner);
+    } catch (cause) {
+      throw unreachable(ref, "its folder on the host is gone", cause);
+    }
   }
 
   isClaimed(ref: SandboxRef): boolean {
@@ -84,20 +95,20 @@ export class PodmanEngine implements Engine {
   }
 
   async orphans(): Promise<SandboxRef[]> {
-    return this.#folders
-      .names()
-      .filter((name) => !this.#isOwned(name))
-      .map((name) => ({ name }));
+    const left = this.#folders.names().filter((name) => {
+      const owner = this.#folders.owner(name);
+      return owner !== undefined && owner.kind === this.#owner.kind && !isAlive(owner);
+    });
+    // Through `podman exec` an attempt to connect costs more than to ask what runs.
+    const running = left.length > 0 && this.#isRemote ? await this.#running() : undefined;
+    return left.filter((name) => running?.has(name) ?? true).map((name) => ({ name }));
   }
 
   async list(): Promise<SandboxInfo[]> {
-    const filter = ["--filter", `label=${LABEL}=1`];
-    const rows = await this.#podman.json(["ps", "--all", ...filter, "--format", "json"], psSchema);
-    return rows.map((row) => {
-      const name = row.Names[0] ?? row.Id;
-      const owner = ownerOf(row.Labels ?? {});
+    return (await this.#rows()).map((row) => {
+      const owner = this.#keeper(row);
       return {
-        name,
+        name: nameOf(row),
         state: row.State,
         image: row.Image,
         createdAt: new Date(row.Created * 1000),
@@ -125,16 +136,32 @@ export class PodmanEngine implements Engine {
   }
 
   async sweep(): Promise<string[]> {
-    const all = await this.list();
-    const left = all.filter((sandbox) => !sandbox.owner.alive).map((sandbox) => sandbox.name);
-    const known = new Set(all.map((sandbox) => sandbox.name));
+    const rows = await this.#rows();
+    // What runs may be taken over by a server that starts later, or ends itself; nothing that is frozen can.
+    const dead = rows.filter((row) => !RUNNING.has(row.State) && !isAlive(this.#keeper(row))).map(nameOf);
+    const known = new Set(rows.map(nameOf));
     // Sandboxes whose lease ended them are gone by themselves, but for their folder on the host.
-    const folders = this.#folders.names().filter((name) => !known.has(name) && !this.#isOwned(name));
-    for (const name of [...left, ...folders]) await this.remove({ name });
-    return left;
+    const folders = this.#folders.names().filter((name) => !known.has(name) && !this.#isKept(name));
+    for (const name of [...dead, ...folders]) await this.remove({ name });
+    return dead;
   }
 
-  #isOwned(name: string): boolean {
+  async #rows(): Promise<PsRow[]> {
+    const rows = await this.#podman.json(["ps", "--all", "--filter", `label=${LABEL}=1`, "--format", "json"], psSchema);
+    // A container inherits its image's labels: one of somebody else may have the label, but not such a name.
+    return rows.filter((row) => SANDBOX_NAME.test(nameOf(row)));
+  }
+
+  async #running(): Promise<Set<string>> {
+    return new Set((await this.#rows()).filter((row) => RUNNING.has(row.State)).map(nameOf));
+  }
+
+  /** The file on the host is the truth; labels stay as the container was made. */
+  #keeper(row: PsRow): Owner {
+    return this.#folders.owner(nameOf(row)) ?? ownerOf(row.Labels ?? {});
+  }
+
+  #isKept(name: string): boolean {
     const owner = this.#folders.owner(name);
     return owner !== undefined && isAlive(owner);
   }
@@ -149,6 +176,14 @@ export class PodmanEngine implements Engine {
     }
     return known;
   }
+}
+
+function nameOf(row: PsRow): string {
+  return row.Names[0] ?? row.Id;
+}
+
+function unreachable(ref: SandboxRef, why: string, cause?: unknown): PodexecError {
+  return new PodexecError("SANDBOX_GONE", `sandbox ${ref.name} cannot be reached: ${why}`, { cause });
 }
 
 /** At most `count` at once; the others wait in order. */

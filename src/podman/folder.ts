@@ -114,11 +114,20 @@ export class SandboxFolders {
     return existsSync(this.#sandboxes) ? readdirSync(this.#sandboxes) : [];
   }
 
-  noteOwner(name: string, owner: Owner): void {
-    writeFileSync(join(this.#sandboxes, name, "owner"), JSON.stringify(owner), { mode: 0o600 });
+  /** Whether a sandbox has a folder here. */
+  has(name: string): boolean {
+    return existsSync(join(this.#sandboxes, name));
   }
 
-  /** The server that made a sandbox's folder; undefined where it cannot be told. */
+  /** Notes who keeps a sandbox. @throws the system's error where it has no folder here */
+  noteOwner(name: string, owner: Owner): void {
+    const file = join(this.#sandboxes, name, "owner");
+    const unfinished = `${file}.${owner.id}`;
+    writeFileSync(unfinished, JSON.stringify(owner), { mode: 0o600 });
+    renameSync(unfinished, file);
+  }
+
+  /** The server that keeps a sandbox; undefined where it cannot be told. */
   owner(name: string): Owner | undefined {
     try {
       return ownerSchema.parse(JSON.parse(readFileSync(join(this.#sandboxes, name, "owner"), "utf8")));

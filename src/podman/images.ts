@@ -15,11 +15,12 @@ export async function imageArchitecture(podman: Podman, image: string): Promise<
   throw failedError(args, result);
 }
 
-/** The error that names a missing image and the command that makes it. */
+/** The error that names a missing image and the command that makes it: podexec builds local ones, others are pulled. */
 export function imageMissing(image: string): PodexecError {
-  return new PodexecError("IMAGE_MISSING", `the image ${image} is not there`, {
-    hint: `Build it with \`podexec build-image --tag ${image}\`, or start with \`podexec serve --build\`.`,
-  });
+  const hint = image.startsWith("localhost/")
+    ? `Build it with \`podexec build-image --tag ${image}\`, or start with \`podexec serve --build\`.`
+    : `Get it with \`podman pull ${image}\` on podexec's host.`;
+  return new PodexecError("IMAGE_MISSING", `the image ${image} is not there`, { hint });
 }
 
 /** Whether Podman has an image. */

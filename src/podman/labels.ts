@@ -4,21 +4,33 @@ import { hostname } from "node:os";
 import { z } from "zod";
 
 export const LABEL = "podexec";
+/** As sandbox/handle.ts makes them. */
+export const SANDBOX_NAME = /^podexec-[0-9a-f]{12}$/;
 const OWNER_LABEL = "podexec.owner";
 const PID_LABEL = "podexec.pid";
 const BOOT_LABEL = "podexec.boot";
 const HOST_LABEL = "podexec.host";
 
+/** What keeps sandboxes: a server over HTTP, whose successor takes them over; one over stdio; another verb. */
+const OWNER_KINDS = ["http", "stdio", "verb"] as const;
+export type OwnerKind = (typeof OWNER_KINDS)[number];
+
 /**
- * The server that owns sandboxes: a process, named so that it cannot be mistaken for a later one with its pid. `pid` is
+ * The process that keeps sandboxes, named so that it cannot be mistaken for a later one with its pid. `pid` is
  * `pid/start time in clock ticks`: proc_pid_stat(5), field 22.
  */
-export const ownerSchema = z.object({ id: z.string(), pid: z.string(), boot: z.string(), host: z.string() });
+export const ownerSchema = z.object({
+  id: z.string(),
+  pid: z.string(),
+  boot: z.string(),
+  host: z.string(),
+  kind: z.enum(OWNER_KINDS).optional(),
+});
 export type Owner = z.infer<typeof ownerSchema>;
 
 /** This process as an owner. */
-export function thisOwner(id: string): Owner {
-  return { id, pid: processMark(process.pid) ?? `${process.pid}/0`, boot: bootId(), host: hostname() };
+export function thisOwner(id: string, kind: OwnerKind = "verb"): Owner {
+  return { id, pid: processMark(process.pid) ?? `${process.pid}/0`, boot: bootId(), host: hostname(), kind };
 }
 
 /** The arguments that put the owner's labels on a container. */
@@ -33,7 +45,7 @@ export function labelArgs(owner: Owner): string[] {
   return Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
 }
 
-/** The owner that a container's labels name. */
+/** The owner that a container's labels name: the one that created it. */
 export function ownerOf(labels: Record<string, string>): Owner {
   const read = (name: string) => labels[name] ?? "";
   return { id: read(OWNER_LABEL), pid: read(PID_LABEL), boot: read(BOOT_LABEL), host: read(HOST_LABEL) };
@@ -64,7 +76,8 @@ function processMark(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the program's name in parentheses and may hold spaces: count from behind it.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return `${pid}/${fields[19] ?? "0"}`;
+    // A process that nobody has waited for is over all the same.
+    return /^[ZX]/.test(fields[0] ?? "") ? undefined : `${pid}/${fields[19] ?? "0"}`;
   } catch {
     return processExists(pid) ? `${pid}/0` : undefined;
   }

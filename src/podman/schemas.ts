@@ -38,6 +38,7 @@ export const psSchema = z
   )
   .nullish()
   .transform((list) => list ?? []);
+export type PsRow = z.infer<typeof psSchema>[number];
 
 /** `podman events --format json`: one object a line; names differ between 4 and 5. */
 export const eventSchema = z.object({

@@ -30,7 +30,8 @@ async function connectPatiently(path: string, handlers: ConnectionHandlers): Pro
     try {
       return await connect(path, handlers);
     } catch (error) {
-      const isRefused = (error as { code?: string }).code === "ECONNREFUSED";
+      // EAGAIN: more wait to be accepted than may.
+      const isRefused = ["ECONNREFUSED", "EAGAIN"].includes((error as { code?: string }).code ?? "");
       if (!isRefused || tries >= REFUSED_TRIES) throw error;
       await sleep(REFUSED_PAUSE_MS);
     }

@@ -1,6 +1,7 @@
 /** A host's folder as the sandbox's /workspace, with owners as they should be. */
 import { existsSync, statSync } from "node:fs";
 import { arch } from "node:os";
+import { PodexecError } from "../errors.ts";
 import { spawn } from "../runtime.ts";
 import type { SandboxFolders } from "./folder.ts";
 
@@ -19,7 +20,8 @@ export interface MountedWorkspace {
  */
 export async function mountWorkspace(folders: SandboxFolders, name: string, path: string): Promise<MountedWorkspace> {
   const plain = { path, release: async () => {} };
-  const owner = statSync(path);
+  const owner = statSync(path, { throwIfNoEntry: false });
+  if (!owner) throw new PodexecError("INVALID_PARAMS", `workspace: ${path} is not there any more`);
   if (process.getuid?.() !== 0 || process.platform !== "linux" || (owner.uid === 0 && owner.gid === 0)) return plain;
   const target = folders.workspace(name);
   const failure = await idmap(folders, [path, target]);

@@ -1,5 +1,11 @@
 /** The narrow interface between podexec and whatever runs its sandboxes: Podman here, Kubernetes later. */
 
+/** Which folder of the host it is, wherever it lies. */
+export interface FolderIdentity {
+  device: bigint;
+  inode: bigint;
+}
+
 /** What a new sandbox is to be. */
 export interface SandboxSpec {
   image: string;
@@ -11,7 +17,8 @@ export interface SandboxSpec {
   pids: number;
   /** Bytes the sandbox's own layer may take; undefined: as much as the storage has. */
   disk?: number;
-  workspace?: { path: string; readOnly: boolean };
+  /** `identity`: which folder it has to be, where a client has named it. */
+  workspace?: { path: string; readOnly: boolean; identity?: FolderIdentity };
   env: Record<string, string>;
   /** Milliseconds without a sign of podexec after which the sandbox ends itself. */
   leaseMs: number;

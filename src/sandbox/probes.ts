@@ -17,8 +17,8 @@ export interface ProbeTargets {
   neighbour?: string;
   /** Addresses of this host that are not loopback, and a port on which something listens. */
   host: { addresses: readonly string[]; port: number };
-  /** A variable's name that the server's environment has. */
-  serverVariable: string;
+  /** A variable that the server's environment has, its name or `NAME=value`; without it that is not tried. */
+  serverVariable?: string;
 }
 
 /** Succeeds when the command does: then the sandbox did what it must not. */
@@ -153,7 +153,8 @@ function networkProbes(targets: ProbeTargets): Probe[] {
     cannot: "reach another sandbox",
     script: connects(targets.neighbour ?? "", 7),
   };
-  return [hostProbe(targets), ...ROUTING, environmentProbe(targets), ...(targets.neighbour ? [neighbour] : [])];
+  const environment = targets.serverVariable === undefined ? [] : [environmentProbe(targets.serverVariable)];
+  return [hostProbe(targets), ...ROUTING, ...environment, ...(targets.neighbour ? [neighbour] : [])];
 }
 
 const ROUTING: readonly Probe[] = [
@@ -193,11 +194,12 @@ function hostProbe({ host: { addresses, port } }: ProbeTargets): Probe {
   };
 }
 
-function environmentProbe({ serverVariable }: ProbeTargets): Probe {
+function environmentProbe(serverVariable: string): Probe {
+  const pattern = serverVariable.includes("=") ? `^${serverVariable}$` : `^${serverVariable}=`;
   return {
     id: "server-environment",
     cannot: "see the server's environment",
-    script: attempt(`env | grep -q '^${serverVariable}=' || grep -qz '^${serverVariable}=' /proc/*/environ`),
+    script: attempt(`env | grep -q '${pattern}' || grep -qz '${pattern}' /proc/*/environ`),
   };
 }
 

@@ -1,11 +1,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Engine } from "../../src/sandbox/engine.ts";
+import { nameOf, newHandle } from "../../src/sandbox/handle.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { HostEngine } from "../support/host-engine.ts";
-import { run, spec, testEngine, until } from "../support/sandboxes.ts";
+import { cleanUpAfterAll, run, spec, successorOf, testEngine, until } from "../support/sandboxes.ts";
 
 const hostEngine = new HostEngine();
+cleanUpAfterAll();
 afterAll(() => hostEngine.close());
+const name = () => nameOf(newHandle());
 
 const ENGINES: [string, () => Promise<Engine>][] = [
   ["the engine on Podman", testEngine],
@@ -23,20 +26,30 @@ describe.each(ENGINES)("%s", (_, open) => {
     expect(engine.connect(sandbox.ref, { onData() {}, onClose() {} })).rejects.toMatchObject({ code: "SANDBOX_GONE" });
   }, 60_000);
 
-  test("lists its sandboxes with owner and session [engine.contract]", async () => {
+  test("lists its sandboxes with their keeper [engine.contract]", async () => {
     const engine = await open();
-    const ref = await engine.create(spec);
-    const find = async () => (await engine.list()).find((info) => info.name === ref.name);
-    expect(await find()).toMatchObject({
-      state: "running",
-      session: undefined,
-      owner: { pid: process.pid, alive: true },
-    });
-    await engine.assign(ref, "a-session");
-    expect(await find()).toMatchObject({ session: "a-session" });
+    const ref = await engine.create(spec, name());
+    const info = (await engine.list()).find((one) => one.name === ref.name);
+    expect(info).toMatchObject({ state: "running", image: spec.image, owner: { pid: process.pid, alive: true } });
     expect(await engine.whyGone(ref)).toBeUndefined();
     await engine.remove(ref);
     expect(await engine.whyGone(ref)).toMatchObject({ outOfMemory: false });
+  }, 60_000);
+
+  test("leaves to its successor what runs when it is gone, and nothing to a neighbour [engine.contract]", async () => {
+    const { engine, neighbour, successor, end } = await successorOf(await open());
+    const ref = await engine.create(spec, name());
+    const others = async () => (await neighbour.orphans()).map((orphan) => orphan.name);
+    expect(engine.isClaimed(ref)).toBe(true);
+    expect(await others()).not.toContain(ref.name);
+    end();
+    expect(await others()).toContain(ref.name);
+    await successor.claim(ref);
+    expect([engine.isClaimed(ref), successor.isClaimed(ref)]).toEqual([false, true]);
+    expect(await others()).not.toContain(ref.name);
+    expect(await successor.sweep()).not.toContain(ref.name);
+    await successor.remove(ref);
+    expect(successor.claim(ref)).rejects.toMatchObject({ code: "SANDBOX_GONE" });
   }, 60_000);
 
   test("gives a running command the truth when its sandbox goes [engine.contract]", async () => {
@@ -54,14 +67,15 @@ describe.each(ENGINES)("%s", (_, open) => {
     const sandbox = await Sandbox.create(engine, { ...spec, env: { GREETING: "it's $HOME" } });
     expect((await run(sandbox, 'echo "$GREETING"')).output).toBe("it's $HOME\n");
     await sandbox.remove();
-    const silent = await engine.create({ ...spec, leaseMs: 1000 });
+    const silent = await engine.create({ ...spec, leaseMs: 1000 }, name());
     await until("it ended by itself", async () => (await engine.whyGone(silent)) !== undefined, 15_000);
     await engine.remove(silent);
   }, 60_000);
 
   test("names an image that is not there [engine.contract]", async () => {
     const engine = await open();
-    expect(engine.create({ ...spec, image: "localhost/no-such:1" })).rejects.toMatchObject({ code: "IMAGE_MISSING" });
+    const creating = engine.create({ ...spec, image: "localhost/no-such:1" }, name());
+    expect(creating).rejects.toMatchObject({ code: "IMAGE_MISSING" });
   }, 60_000);
 
   test("sweeps nothing of the living [engine.contract]", async () => {

@@ -4,6 +4,7 @@ import { connectHttp, exec, shellExec, type Connected } from "../support/mcp-cli
 import { executable } from "../support/executable.ts";
 import { plainEnvironment } from "../support/run.ts";
 import { podman, until } from "../support/sandboxes.ts";
+import { callTool } from "../support/tools.ts";
 import { dataFolder, endAfterAll, ownContainers, serve, serveArguments } from "../support/served.ts";
 
 endAfterAll();
@@ -64,32 +65,67 @@ test("a killed server's sandbox ends by itself when its lease is over [life.leas
   await containersBecome(0, 20_000);
 }, 90_000);
 
-test("the next start sweeps what a killed server left, and no other server's [life.sweep]", async () => {
+test("the next start leaves alone what another server keeps, and removes a killed one's pool [life.sweep, own.servers]", async () => {
   const folder = dataFolder();
-  const other = await serve(NONE);
+  const other = await serve(NONE, { dataFolder: folder });
   const neighbour = await busySession(other.url);
-  const killed = await serve([...NONE, "--lease", "1h"], { dataFolder: folder });
-  await busySession(killed.url);
+  const killed = await serve(["--pool", "2", "--lease", "1h"], { dataFolder: folder });
+  await containersBecome(3);
   killed.kill("SIGKILL");
   await killed.exited;
-  expect(await ownContainers()).toHaveLength(2);
   const next = await serve(NONE, { dataFolder: folder });
-  await until("it says so", () => next.log().includes("that a server left behind"), PATIENCE_MS);
-  expect(await ownContainers()).toHaveLength(1);
+  await containersBecome(1);
   expect((await exec(neighbour, "echo unharmed")).output).toBe("unharmed\n");
   await next.stop();
   expect((await exec(neighbour, "echo unharmed")).output).toBe("unharmed\n");
   await other.stop();
 }, 120_000);
 
-test("an idle session ends with its sandbox, and the client can begin anew [life.idle, input.session]", async () => {
+test("an idle session ends and its sandbox goes, and the client can begin anew [life.idle, input.session]", async () => {
   const served = await serve([...NONE, "--idle-timeout", "2s"]);
   const agent = await connectHttp(served.url);
-  expect((await exec(agent, "sleep 4; echo long")).output).toBe("long\n");
+  const { sandbox } = await exec(agent, "sleep 4; echo long");
   await containersBecome(0);
   expect(await exec(agent, "true").catch(String)).toMatch(/Session not found/);
   const again = await connectHttp(served.url);
+  expect((await shellExec(again, { command: "true", sandbox })).text).toMatch(/SANDBOX_GONE.*was (idle|removed)/);
   expect((await exec(again, "echo back")).output).toBe("back\n");
+  await served.stop();
+}, 90_000);
+
+test("a session's sandbox outlives it for --linger, for a call with its handle [life.removed, own.handle]", async () => {
+  const served = await serve([...NONE, "--linger", "2s"]);
+  const [left, kept] = await Promise.all([connectHttp(served.url), connectHttp(served.url)]);
+  const [, { sandbox }] = await Promise.all([exec(left, "true"), exec(kept, "echo mine > /file")]);
+  await Promise.all([left.close(), kept.close()]);
+  expect(await ownContainers()).toHaveLength(2);
+  const later = await connectHttp(served.url);
+  expect((await exec(later, "cat /file", { sandbox })).output).toBe("mine\n");
+  await containersBecome(1);
+  await served.stop();
+}, 90_000);
+
+test("a sandbox goes at the end of its --lifetime, and its session is told [life.lifetime]", async () => {
+  const served = await serve([...NONE, "--lifetime", "2s"]);
+  const agent = await connectHttp(served.url);
+  const ended = await exec(agent, "echo begun; sleep 60");
+  expect(ended).toMatchObject({ output: "begun\n", why: "sandbox_gone", retval: null });
+  expect((await exec(agent, "echo new")).note).toContain("the one before had reached the end of its lifetime");
+  await served.stop();
+}, 90_000);
+
+test("--max-sandboxes makes the error say what could be closed, and sandbox_close makes room [limit.sandboxes]", async () => {
+  const served = await serve([...NONE, "--max-sandboxes", "2"]);
+  const agent = await connectHttp(served.url);
+  const { sandbox } = await exec(agent, "true");
+  const made = await callTool(agent, "sandbox_create", { name: "second" });
+  const refused = await callTool(agent, "sandbox_create");
+  expect(refused.isError).toBe(true);
+  expect(refused.text).toStartWith("LIMIT_REACHED: all 2 sandboxes");
+  expect(refused.text).toContain(`${String(made.structured["sandbox"])} (second): `);
+  expect(refused.text).toContain(sandbox);
+  await callTool(agent, "sandbox_close", { sandbox: made.structured["sandbox"] });
+  expect((await callTool(agent, "sandbox_create")).isError).toBe(false);
   await served.stop();
 }, 90_000);
 

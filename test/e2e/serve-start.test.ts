@@ -44,7 +44,12 @@ const FAILURES: [string, number, string[], [says: string, hint: string]][] = [
   ["a port that is none", 2, ["--port", "65536"], ['--port: "65536" is not', "--help"]],
   ["a memory of nothing", 2, ["--memory", "0"], ['--memory: "0" is not', "--help"]],
   ["a workspace that is missing", 2, ["--workspace", "/no/such"], ['--workspace: "/no/such" is not', "--help"]],
-  ["a pool above the sessions", 2, ["--pool", "9", "--max-sessions", "2"], ["pool (9, --pool) is more than", "--help"]],
+  [
+    "a pool above the sandboxes",
+    2,
+    ["--pool", "9", "--max-sandboxes", "2"],
+    ["pool (9, --pool) is more than", "--help"],
+  ],
 ];
 
 test.each(FAILURES)(

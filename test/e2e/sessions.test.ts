@@ -9,7 +9,9 @@ import { dataFolder, endAfterAll, ownContainers, serve, type Served } from "../s
 interface Row {
   name: string;
   state: string;
+  principal: string | null;
   session: string | null;
+  label: string | null;
   image: string;
   created_at: string;
   server: { pid: number; alive: boolean };
@@ -54,9 +56,11 @@ async function list(): Promise<Row[]> {
   return rows.filter(({ name }) => own.has(name));
 }
 
-test("the JSON tells name, state, session, server and image of each [cli.sessions-list]", async () => {
+test("the JSON tells name, state, owner, server and image of each, and no handle [cli.sessions-list]", async () => {
   const rows = await list();
+  expect(new Set(rows.map(({ principal }) => principal))).toEqual(new Set(["local", null]));
   expect(rows.map(({ session }) => typeof session).toSorted()).toEqual(["object", "string"]);
+  expect(JSON.stringify(rows)).not.toContain("sbx_");
   for (const row of rows) {
     expect(row).toMatchObject({ state: "running", image: toolImage, server: { pid: served.pid, alive: true } });
     expect(Math.abs(Date.now() - Date.parse(row.created_at))).toBeLessThan(120_000);
@@ -65,13 +69,20 @@ test("the JSON tells name, state, session, server and image of each [cli.session
 
 test("the table has a line for each, and none for containers of others [cli.sessions-list]", async () => {
   const { stdout } = await sessions(["list"]);
-  expect(stdout).toMatch(/^NAME +STATE +SESSION +SERVER +AGE +IMAGE\n/);
-  for (const { name, session } of await list())
-    expect(stdout).toMatch(
-      new RegExp(`^${name} +running +${session ?? "\\(pool\\)"} +pid ${served.pid} +\\d+s +${toolImage}$`, "m"),
-    );
+  expect(stdout).toMatch(/^NAME +STATE +PRINCIPAL +NAME\/SESSION +SERVER +AGE +IMAGE\n/);
+  for (const { name, principal, session } of await list()) {
+    const owner = `${principal ?? "\\(pool\\)"} +${session ?? "-"}`;
+    expect(stdout).toMatch(new RegExp(`^${name} +running +${owner} +pid ${served.pid} +\\d+s +${toolImage}$`, "m"));
+  }
   expect(stdout).not.toContain(foreign);
 });
+
+test("of a sandbox of another data folder it is not known whose it is [cli.sessions-list, own.note]", async () => {
+  const own = await ownContainers();
+  const elsewhere = await run([executable(), "sessions", "list", "--data-dir", dataFolder()], {});
+  for (const name of own)
+    expect(elsewhere.stdout).toMatch(new RegExp(`^${name} +running +- +- +pid ${served.pid} `, "m"));
+}, 30_000);
 
 test.each([foreign, "no-such-sandbox", "podexec-*"])(
   "killing %p is refused and nothing is touched [cli.sessions-kill]",
@@ -94,9 +105,10 @@ test("killing without a name is refused with status 2 [cli.sessions-kill, cli.er
   expect(await list()).toHaveLength(2);
 }, 30_000);
 
-test("a sandbox is killed by its session, and its agent is told at the next call [cli.sessions-kill, own.replaced]", async () => {
+test("a sandbox is killed by its handle, and its agent is told at the next call [cli.sessions-kill, own.replaced]", async () => {
   const mine = (await list()).find(({ session }) => session !== null);
-  const { stdout } = await sessions(["kill", mine?.session ?? "", "--json"]);
+  const { sandbox } = await exec(agent, "true");
+  const { stdout } = await sessions(["kill", sandbox, "--json"]);
   expect(JSON.parse(stdout)).toEqual({ removed: [mine?.name] });
   expect(await containerExists(mine?.name ?? "")).toBe(false);
   expect((await exec(agent, "echo fine")).note).toContain("the one before is gone");

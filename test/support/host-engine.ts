@@ -1,14 +1,26 @@
 /**
  * The one fake engine: its sandboxes are real agents, but plain processes of this host instead of containers. It is
- * admitted because it passes the contract suite that Podman's engine passes (test/contract/engine.test.ts).
+ * admitted because it passes the contract suite that Podman's engine passes (test/contract/engine.test.ts). Two of them
+ * on one folder are two servers; one that is `abandoned` is a server that was killed.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PodexecError } from "../../src/errors.ts";
 import { imageMissing } from "../../src/podman/images.ts";
 import { connectUnix } from "../../src/podman/socket.ts";
-import type { Engine, SandboxInfo, SandboxSpec } from "../../src/sandbox/engine.ts";
+import type { Engine, SandboxInfo, SandboxRef, SandboxSpec } from "../../src/sandbox/engine.ts";
+import { isRunning, killTree } from "./process-tree.ts";
 
 const AGENT = join(
   import.meta.dir,
@@ -17,84 +29,132 @@ const AGENT = join(
 );
 
 interface Running {
-  process: Bun.Subprocess;
-  spec: SandboxSpec;
-  createdAt: Date;
+  pid: number;
+  image: string;
+  createdAt: number;
 }
 
 export class HostEngine implements Engine {
-  readonly #folder = mkdtempSync(join(tmpdir(), "podexec-test-host-"));
-  readonly #running = new Map<string, Running>();
+  readonly folder: string;
   created = 0;
+  readonly #id = randomBytes(4).toString("hex");
 
-  async create(spec: SandboxSpec, name: string): Promise<{ name: string }> {
+  /** @param folder of another one, to play its neighbour or its successor */
+  constructor(folder = mkdtempSync(join(tmpdir(), "podexec-test-host-"))) {
+    this.folder = folder;
+    mkdirSync(join(folder, "alive"), { recursive: true });
+    writeFileSync(join(folder, "alive", this.#id), "");
+  }
+
+  async create(spec: SandboxSpec, name: string): Promise<SandboxRef> {
     if (spec.image.includes("no-such")) throw imageMissing(spec.image);
-    const flags = ["--lease", String(spec.leaseMs), "--spill-dir", join(this.#folder, `${name}-output`)];
-    const process = Bun.spawn([AGENT, "serve", "--socket", this.#socket(name), ...flags], {
-      cwd: this.#folder,
-      env: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: this.#folder, LANG: "C.UTF-8", ...spec.env },
+    const flags = ["--lease", String(spec.leaseMs), "--spill-dir", join(this.folder, `${name}-output`)];
+    const agent = Bun.spawn([AGENT, "serve", "--socket", this.#file(name, "s"), ...flags], {
+      cwd: this.folder,
+      env: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: this.folder, LANG: "C.UTF-8", ...spec.env },
       stdio: ["ignore", "ignore", "ignore"],
     });
+    agent.unref();
     this.created++;
-    this.#running.set(name, { process, spec, createdAt: new Date() });
-    while (
-      !(await Bun.file(this.#socket(name))
-        .stat()
-        .catch(() => undefined))
-    )
-      await Bun.sleep(2);
+    const running: Running = { pid: agent.pid, image: spec.image, createdAt: Date.now() };
+    writeFileSync(this.#file(name, "json"), JSON.stringify(running));
+    await this.claim({ name });
+    while (!existsSync(this.#file(name, "s"))) await Bun.sleep(2);
     return { name };
   }
 
-  async connect({ name }: { name: string }, handlers: Parameters<Engine["connect"]>[1]) {
+  async connect({ name }: SandboxRef, handlers: Parameters<Engine["connect"]>[1]) {
     try {
-      return await connectUnix(this.#socket(name), handlers);
+      return await connectUnix(this.#file(name, "s"), handlers);
     } catch (cause) {
       throw new PodexecError("SANDBOX_GONE", `sandbox ${name} cannot be reached`, { cause });
     }
   }
 
-  async claim(): Promise<void> {}
-
-  isClaimed(): boolean {
-    return true;
+  async claim({ name }: SandboxRef): Promise<void> {
+    if (!existsSync(this.#file(name, "json"))) throw new PodexecError("SANDBOX_GONE", `sandbox ${name} is gone`);
+    writeFileSync(this.#file(name, `owner.${this.#id}`), this.#id);
+    renameSync(this.#file(name, `owner.${this.#id}`), this.#file(name, "owner"));
   }
 
-  async orphans(): Promise<{ name: string }[]> {
-    return [];
+  isClaimed({ name }: SandboxRef): boolean {
+    return this.#owner(name) === this.#id;
+  }
+
+  async orphans(): Promise<SandboxRef[]> {
+    return this.#names()
+      .filter((name) => !this.#isAlive(this.#owner(name)))
+      .map((name) => ({ name }));
   }
 
   async list(): Promise<SandboxInfo[]> {
-    return [...this.#running].map(([name, { spec, createdAt }]) => {
-      const owner = { id: "test", pid: process.pid, alive: true };
-      return { name, state: "running", image: spec.image, createdAt, owner };
+    return this.#names().map((name) => {
+      const { pid, image, createdAt } = this.#running(name);
+      const id = this.#owner(name);
+      const state = isRunning(pid) ? "running" : "exited";
+      return {
+        name,
+        state,
+        image,
+        createdAt: new Date(createdAt),
+        owner: { id, pid: process.pid, alive: this.#isAlive(id) },
+      };
     });
   }
 
-  async remove({ name }: { name: string }): Promise<void> {
-    const running = this.#running.get(name);
-    running?.process.kill("SIGKILL");
-    await running?.process.exited;
-    this.#running.delete(name);
+  async remove({ name }: SandboxRef): Promise<void> {
+    if (!existsSync(this.#file(name, "json"))) return;
+    const { pid } = this.#running(name);
+    // As a container's end does: what runs in it ends with it.
+    if (isRunning(pid)) killTree(pid);
+    while (isRunning(pid)) await Bun.sleep(1);
+    for (const kind of ["json", "owner", "s"]) rmSync(this.#file(name, kind), { force: true });
+    rmSync(join(this.folder, `${name}-output`), { recursive: true, force: true });
   }
 
-  async whyGone({ name }: { name: string }) {
-    if (this.#running.get(name)?.process.exitCode === null && !this.#running.get(name)?.process.killed)
-      return undefined;
+  async whyGone({ name }: SandboxRef) {
+    if (existsSync(this.#file(name, "json")) && isRunning(this.#running(name).pid)) return undefined;
     return { text: "its container was removed or killed from outside", outOfMemory: false };
   }
 
   async sweep(): Promise<string[]> {
-    return [];
+    const left = this.#names().filter(
+      (name) => !this.#isAlive(this.#owner(name)) && !isRunning(this.#running(name).pid),
+    );
+    for (const name of left) await this.remove({ name });
+    return left;
   }
 
-  /** Ends everything. */
+  /** From now on this server counts as killed: what it keeps is without a keeper. */
+  abandon(): void {
+    rmSync(join(this.folder, "alive", this.#id), { force: true });
+  }
+
+  /** Ends everything in the folder. */
   async close(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((name) => this.remove({ name })));
-    rmSync(this.#folder, { recursive: true, force: true });
+    await Promise.all(this.#names().map((name) => this.remove({ name })));
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #socket(name: string): string {
-    return join(this.#folder, `${name}.s`);
+  #names(): string[] {
+    if (!existsSync(this.folder)) return [];
+    return readdirSync(this.folder).flatMap((file) => (file.endsWith(".json") ? [file.slice(0, -".json".length)] : []));
+  }
+
+  #running(name: string): Running {
+    return JSON.parse(readFileSync(this.#file(name, "json"), "utf8")) as Running;
+  }
+
+  #owner(name: string): string {
+    const file = this.#file(name, "owner");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
+  }
+
+  #isAlive(owner: string): boolean {
+    return owner !== "" && existsSync(join(this.folder, "alive", owner));
+  }
+
+  #file(name: string, kind: string): string {
+    return join(this.folder, `${name}.${kind}`);
   }
 }

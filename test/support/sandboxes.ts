@@ -1,15 +1,17 @@
 /** Real sandboxes on this host's Podman for tests; `cleanUpAfterAll` removes them. */
 import { afterAll } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEngine, openHost, type Host } from "../../src/commands/host.ts";
 import { createLog } from "../../src/log.ts";
 import { environment } from "../../src/runtime.ts";
 import type { PodmanEngine } from "../../src/podman/engine.ts";
-import type { CommandRequest, Outcome, RunControl } from "../../src/sandbox/commands.ts";
-import type { SandboxSpec } from "../../src/sandbox/engine.ts";
+import { thisOwner } from "../../src/podman/labels.ts";
+import type { CommandRequest, Outcome, RunControl } from "../../src/sandbox/commands/commands.ts";
+import type { Engine, SandboxSpec } from "../../src/sandbox/engine.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { HostEngine } from "./host-engine.ts";
 
 /** One folder for all test files of a user: the agent's file and what was found out about the host are shared. */
 export const testData = join(tmpdir(), `podexec-test-${process.getuid?.() ?? 0}`);
@@ -58,6 +60,46 @@ export function testHost(): Promise<Host> {
 
 export async function testEngine(): Promise<PodmanEngine> {
   return openEngine(await testHost(), { dataFolder: testData, log: quiet, spillLimit: 4 * 1024 ** 3 });
+}
+
+/** Three servers on a folder of their own: one that can end, as if it were killed, one beside it, and one that comes after it. */
+export async function successorOf(like: Engine): Promise<Servers> {
+  if (like instanceof HostEngine) {
+    const engine = new HostEngine(like.folder);
+    const end = () => engine.abandon();
+    const [neighbour, successor] = [new HostEngine(like.folder), new HostEngine(like.folder)];
+    return { engine, neighbour, successor, end, folder: like.folder };
+  }
+  const owner = thisOwner(`test-${made.size}-${Date.now()}`, "http");
+  const folder = temporaryFolder();
+  const place = { dataFolder: folder, log: quiet, kind: "http" as const };
+  // Its process ends when the test says so, which another one than this one can.
+  const living = Bun.spawn(["sleep", "600"]);
+  const engine = openEngine(await testHost(), place, { ...owner, pid: processMark(living.pid) });
+  const [neighbour, successor] = [openEngine(await testHost(), place), openEngine(await testHost(), place)];
+  const end = () => {
+    living.kill("SIGKILL");
+    while (processMark(living.pid) !== "gone") Bun.sleepSync(1);
+  };
+  return { engine, neighbour, successor, end, folder };
+}
+
+interface Servers {
+  engine: Engine;
+  neighbour: Engine;
+  successor: Engine;
+  end(): void;
+  folder: string;
+}
+
+/** As podexec's owners name a process: its pid and when it began, proc_pid_stat(5); `gone` for a zombie too. */
+function processMark(pid: number): string {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+    return fields[0] === "Z" ? "gone" : `${pid}/${fields[19]}`;
+  } catch {
+    return "gone";
+  }
 }
 
 /** A sandbox that is removed after the file's tests. */

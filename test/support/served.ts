@@ -25,6 +25,8 @@ export interface ServeOptions {
   env?: Record<string, string>;
   dataFolder?: string;
   cwd?: string;
+  /** Default: a free one. */
+  port?: string;
   /** What starts it, default the executable. */
   program?: readonly string[];
 }
@@ -69,11 +71,11 @@ export function serveArguments(args: readonly string[] = [], folder = dataFolder
   return ["serve", "--data-dir", folder, "--env", MARK, ...args];
 }
 
-/** Starts `podexec serve --port 0 ...args` and waits until it listens. */
+/** Starts `podexec serve ...args` and waits until it listens. */
 export async function serve(args: readonly string[] = [], options: ServeOptions = {}): Promise<Served> {
-  const { program = [executable()], dataFolder: folder = dataFolder() } = options;
+  const { program = [executable()], dataFolder: folder = dataFolder(), port = "0" } = options;
   mkdirSync(folder, { recursive: true });
-  const argv = [...program, ...serveArguments(["--port", "0", ...args], folder)];
+  const argv = [...program, ...serveArguments(["--port", port, ...args], folder)];
   const child = Bun.spawn(argv, {
     env: { ...plainEnvironment(), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

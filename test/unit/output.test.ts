@@ -1,12 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { OutputCollector } from "../../src/sandbox/output.ts";
+import { OutputCollector } from "../../src/sandbox/output/output.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function collect(limit: number, pieces: [number, string | Uint8Array][], total: number, file?: string) {
   const collector = new OutputCollector(limit);
   for (const [offset, piece] of pieces) collector.push(offset, typeof piece === "string" ? bytes(piece) : piece);
-  return collector.render(total, file);
+  const { text, truncated } = collector.render(total, file === undefined ? {} : { file });
+  return { text, truncated };
 }
 
 test("pieces in order are the output [output.bounded]", () => {
@@ -83,7 +84,7 @@ describe("an agent that sends a byte at a time", () => {
   test("gets its output joined, in little memory [agent.hostile]", () => {
     const collector = new OutputCollector(262_144);
     for (let offset = 0; offset < 262_144; offset++) collector.push(offset, new Uint8Array([0x78]));
-    expect(collector.render(262_144)).toEqual({ text: "x".repeat(262_144), truncated: false });
+    expect(collector.render(262_144)).toMatchObject({ text: "x".repeat(262_144), truncated: false });
   });
 
   test("with a gap after each breaks the protocol [agent.hostile]", () => {

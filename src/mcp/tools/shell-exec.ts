@@ -1,75 +1,62 @@
 import { z } from "zod";
 import { PodexecError } from "../../errors.ts";
-import type { Outcome } from "../../sandbox/commands.ts";
-import { defineTool, type ToolContext } from "../tool.ts";
+import type { Command } from "../../sandbox/commands/command.ts";
+import type { CommandRequest } from "../../sandbox/commands/command-record.ts";
+import type { Sandbox } from "../../sandbox/sandbox.ts";
+import {
+  commandField,
+  DEFAULT_TERMINAL,
+  DEFAULT_WAIT_MS,
+  environmentField,
+  sizeField,
+  timeoutField,
+  waitField,
+} from "../command-fields.ts";
+import { pathField, sandboxField } from "../fields.ts";
 import { ProgressFeed } from "../progress.ts";
+import { secretsOf, secretsField } from "../secrets.ts";
+import { endedResult, isFailure, pageResult, resultFields, resultText, type ShellResult } from "../shell-result.ts";
+import { screenOf } from "../shell-screen.ts";
+import { defineTool, type ToolContext } from "../tool.ts";
 
-/** Linux takes at most this much in one argument or variable: MAX_ARG_STRLEN, execve(2), without the final NUL. */
-const MAX_ARGUMENT = 131_071;
-/** With a command and a path of any length a start still fits into a frame of the agent's protocol. */
-const MAX_ENVIRONMENT = 65_536;
-const MAX_VARIABLES = 1_000;
-const MAX_PATH = 4_095;
-const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
-const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** No NUL: arguments, paths and variables end at one (execve(2)). */
-const text = (what: string) => z.string().refine((value) => !value.includes("\0"), `${what} must not contain NUL`);
-const bytesOf = (value: string) => Buffer.byteLength(value);
-
-const environment = z
-  .record(z.string().regex(ENVIRONMENT_NAME, "not a variable name"), text("a value"))
-  .refine((env) => Object.keys(env).length <= MAX_VARIABLES, `at most ${MAX_VARIABLES} variables`)
-  .refine(
-    (env) => bytesOf(Object.entries(env).flat().join("==")) <= MAX_ENVIRONMENT,
-    `names and values may have at most ${MAX_ENVIRONMENT} bytes together; pass more through stdin`,
-  );
+/** What is started in the background is given so long to say that it could not be started. */
+const BEGIN_MS = 1_000;
 
 const input = z.strictObject({
-  command: text("command")
-    .min(1, "command must not be empty")
-    .refine(
-      (command) => bytesOf(command) <= MAX_ARGUMENT,
-      `command may have at most ${MAX_ARGUMENT} bytes; write long scripts to a file through stdin`,
-    )
-    .describe("What `/bin/sh -lc` runs. Use `&`, pipes, here-documents as in any shell."),
-  sandbox: z.string().max(200).optional().describe("The handle of a sandbox, from an earlier result. Default: yours."),
-  cwd: text("cwd")
-    .min(1)
-    .refine((path) => bytesOf(path) <= MAX_PATH, `a path may have at most ${MAX_PATH} bytes`)
-    .optional()
-    .describe("Working directory. Default: the image's, /workspace."),
-  env: environment.optional().describe("Environment variables for this command."),
+  command: commandField.describe("What `/bin/sh -lc` runs. Use `&`, pipes, here-documents as in any shell."),
+  sandbox: sandboxField,
+  cwd: pathField("cwd").optional().describe("Working directory. Default: the image's, /workspace."),
+  env: environmentField.optional().describe("Environment variables for this command."),
+  secrets: secretsField.describe(
+    "Environment variables whose values show as *** in the output of this sandbox's commands.",
+  ),
   stdin: z.string().optional().describe("Standard input. Default: none (closed)."),
-  timeout_ms: z
-    .int()
-    .min(1)
-    .max(MAX_TIMEOUT_MS)
+  stdin_open: z.boolean().optional().describe("Keep standard input open for shell_input. A terminal's always is."),
+  wait_ms: waitField.describe(
+    "Milliseconds to wait for the end. A command that takes longer goes on: the result has `running: true`, and " +
+      "shell_wait gets the rest. Default: 50 seconds.",
+  ),
+  timeout_ms: timeoutField.describe(
+    "Milliseconds until the command and all it started are ended, counted from its start. Default: the server's (10 " +
+      "minutes); in the background none.",
+  ),
+  background: z
+    .boolean()
     .optional()
-    .describe("Milliseconds until the command and all it started are ended. Default: the server's (10 minutes)."),
-});
-
-const output = z.object({
-  output: z.string().describe("stdout and stderr in order; of long output the head and the tail."),
-  retval: z.int().nullable().describe("Exit status; 128+n for signal n, 124 for a time-out; null if nobody can know."),
-  why: z
-    .enum(["exited", "signalled", "timed_out", "cancelled", "out_of_memory", "not_started", "sandbox_gone"])
-    .describe("Why the command ended."),
-  signal: z.string().optional().describe("The signal that ended it."),
-  message: z.string().optional().describe("What else there is to say about the end."),
-  duration_ms: z.number(),
-  total_bytes: z.int().describe("Bytes of output in all."),
-  truncated: z.boolean().describe("Whether `output` leaves something out."),
-  output_file: z.string().optional().describe("The whole output, a file in the sandbox."),
-  dropped_bytes: z.int().optional().describe("Bytes of output that the file lacks because no room was left."),
-  killed: z.int().describe("How many processes were ended with the command."),
-  survivors: z.int().describe("How many of them could not be ended."),
-  processes_left: z
-    .array(z.object({ pid: z.int(), command: z.string() }))
-    .describe("What the command left running in the background, at most 20."),
-  processes_left_count: z.int(),
-  sandbox: z.string().describe("The handle of the sandbox the command ran in."),
-  note: z.string().optional().describe("What is worth knowing about the sandbox."),
+    .describe("Return at once and leave it running: for servers and watchers. shell_wait reads its output."),
+  tty: z
+    .union([z.boolean(), sizeField])
+    .optional()
+    .describe("Run it on a terminal of 24 rows and 80 columns, or of this size: for prompts and full-screen programs."),
+  idempotency_key: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      "Unique to this run, such as a UUID. A call repeated with the same key runs nothing again: it gets the result of " +
+        "the first, or waits for it, from another connection too.",
+    ),
 });
 
 export const shellExec = defineTool({
@@ -79,102 +66,76 @@ export const shellExec = defineTool({
     "Run a command in your own Linux sandbox (Debian unless configured otherwise; root inside, no access to the host). " +
     "Files, installed packages and background processes persist between calls of a conversation. " +
     "A failing command is a result: look at `retval`. Standard input is closed unless given. " +
-    "Long output is cut in the middle; the result names a file with all of it.",
+    "Long output is cut in the middle; the result names a file with all of it.\n" +
+    "Long work (builds, tests, downloads): just run it. If it takes longer than `wait_ms` the result says `running: " +
+    "true` and has an `id` and a `cursor`; shell_wait with both waits on and gets what follows. " +
+    "Servers: `background: true`, then shell_wait with `until: output` until it says it is ready. " +
+    "Programs that ask (`[y/N]`, passwords, REPLs, vim): `tty: true` with a short `wait_ms` such as 1000, then " +
+    "shell_input with `text` or `keys`.",
   input,
-  output,
+  output: z.object(resultFields),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   async run(args, context) {
     const { caller, signal, services } = context;
-    const { sandbox, note } = await services.registry.acquire(caller, args.sandbox, signal);
+    const { sandbox, note } = await services.registry.acquire(caller, args.sandbox, signal, args.idempotency_key);
+    sandbox.commands.hide(services.secrets ?? []);
     if (signal.aborted) throw new PodexecError("CANCELLED", "the call was cancelled before its command began");
-    const outcome = await runWithProgress(args, sandbox, context);
-    const structured = toStructured(outcome, sandbox.handle, note);
-    return { structured, text: toText(structured), isError: outcome.retval === null };
+    const structured = await execute(args, sandbox, { context, note });
+    return { structured, text: resultText(structured), isError: isFailure(structured) };
   },
 });
 
-type Structured = z.infer<typeof output>;
+type Arguments = z.infer<typeof input>;
 
-async function runWithProgress(
-  args: z.infer<typeof input>,
-  sandbox: Awaited<ReturnType<ToolContext["services"]["registry"]["acquire"]>>["sandbox"],
-  context: ToolContext,
-): Promise<Outcome> {
-  const { limits } = context.services;
+async function execute(
+  args: Arguments,
+  sandbox: Sandbox,
+  { context, note }: { context: ToolContext; note: string | undefined },
+): Promise<ShellResult> {
+  const { outputBytes } = context.services.limits;
   const feed = new ProgressFeed((done, message) => context.progress(done, message));
+  const tell = sandbox.commands.liveText((text) => feed.push(text));
   try {
-    const request = {
-      command: args.command,
-      ...(args.cwd === undefined ? {} : { cwd: args.cwd }),
-      ...(args.env === undefined ? {} : { env: args.env }),
-      ...(args.stdin === undefined ? {} : { stdin: args.stdin }),
-      timeoutMs: args.timeout_ms ?? limits.timeoutMs,
-      outputLimit: limits.outputBytes,
-    };
-    return await sandbox.run(request, { signal: context.signal, onOutput: (text) => feed.push(text) });
+    const command = await sandbox.commands.start(requestOf(args, context), tell);
+    const hasEnded = await waitFor(command, args, context);
+    const around = { sandbox: sandbox.handle, note };
+    const screen = await screenOf(command);
+    if (hasEnded) return endedResult(command, await command.outcome(outputBytes), { ...around, screen });
+    command.letGo();
+    const page = await command.page(0, { waitMs: 0, until: "output", limit: outputBytes });
+    return pageResult(command, page, { ...around, screen });
   } finally {
     feed.stop();
+    sandbox.lastUsedAt = Date.now();
   }
 }
 
-function toStructured(outcome: Outcome, handle: string, note: string | undefined): Structured {
+/** @returns whether it has ended */
+async function waitFor(command: Command, args: Arguments, { signal, cancelMeans }: ToolContext): Promise<boolean> {
+  if (args.background) {
+    await command.untilBegun({ waitMs: BEGIN_MS, signal });
+    return !command.isRunning;
+  }
+  const isKept = cancelMeans === "detach" && args.idempotency_key !== undefined;
+  const hasEnded = await command.untilEndOrKill({ waitMs: args.wait_ms ?? DEFAULT_WAIT_MS, signal, isKept });
+  if (!hasEnded && signal.aborted)
+    throw new PodexecError("CANCELLED", `the call was given up; ${command.name} goes on`);
+  return hasEnded;
+}
+
+function requestOf(args: Arguments, { services }: ToolContext): CommandRequest {
+  const { limits } = services;
   return {
-    output: outcome.output,
-    retval: outcome.retval,
-    why: outcome.why,
-    ...(outcome.signal ? { signal: outcome.signal } : {}),
-    ...(outcome.message ? { message: outcome.message } : {}),
-    duration_ms: Math.round(outcome.durationMs * 100) / 100,
-    total_bytes: outcome.totalBytes,
-    truncated: outcome.truncated,
-    ...(outcome.outputFile ? { output_file: outcome.outputFile } : {}),
-    ...(outcome.droppedBytes > 0 ? { dropped_bytes: outcome.droppedBytes } : {}),
-    killed: outcome.killed,
-    survivors: outcome.survivors,
-    processes_left: outcome.left,
-    processes_left_count: outcome.leftCount,
-    sandbox: handle,
-    ...(note ? { note } : {}),
+    command: args.command,
+    cwd: args.cwd,
+    env: { ...args.env, ...args.secrets },
+    stdin: args.stdin,
+    isInputOpen: args.stdin_open,
+    terminal: args.tty === true ? DEFAULT_TERMINAL : args.tty || undefined,
+    timeoutMs: args.timeout_ms ?? (args.background ? undefined : limits.timeoutMs),
+    idempotencyKey: args.idempotency_key,
+    isBackground: args.background,
+    outputLimit: limits.outputBytes,
+    secrets: secretsOf(args),
   };
-}
-
-/** The output first, then one line a fact that is not the ordinary case. */
-function toText(result: Structured): string {
-  const facts = [endOf(result)];
-  if (result.message) facts.push(result.message);
-  if (result.killed > 0) facts.push(`${processes(result.killed)} ended, survivors: ${result.survivors}`);
-  if (result.truncated && result.output_file) facts.push(`${result.total_bytes} bytes, whole in ${result.output_file}`);
-  if (result.dropped_bytes) facts.push(`${result.dropped_bytes} bytes of output are lost: no room for them`);
-  if (result.processes_left_count > 0) facts.push(leftOf(result));
-  if (result.note) facts.push(`${result.note} Its handle: ${result.sandbox}`);
-  const said = facts.filter((fact) => fact !== "");
-  if (said.length === 0) return result.output;
-  const separator = result.output === "" || result.output.endsWith("\n") ? "" : "\n";
-  return `${result.output}${separator}${said.map((fact) => `[${fact}]`).join("\n")}`;
-}
-
-function endOf(result: Structured): string {
-  switch (result.why) {
-    case "exited":
-      return result.retval === 0 ? "" : `exit status ${result.retval}`;
-    case "signalled":
-      return `ended by ${result.signal ?? "a signal"}, status ${result.retval}`;
-    case "timed_out":
-      return `timed out after ${Math.round(result.duration_ms)} ms, status ${result.retval}`;
-    case "out_of_memory":
-      return "killed: the sandbox ran out of memory";
-    case "not_started":
-      return "the command could not be started";
-    default:
-      return result.why.replace("_", " ");
-  }
-}
-
-function leftOf(result: Structured): string {
-  const shown = result.processes_left.map(({ pid, command }) => `${pid} ${command}`).join("; ");
-  return `left in the background, ${processes(result.processes_left_count)}: ${shown}`;
-}
-
-function processes(count: number): string {
-  return count === 1 ? "1 process" : `${count} processes`;
 }

@@ -38,6 +38,13 @@ test("commands run in a login shell in the workspace with a UTF-8 locale [exec.l
   expect(outcome.output).toBe("/workspace\n/root C.UTF-8\n0\n");
 });
 
+test("commands run in the workspace again after it was removed and made anew [exec.login-shell]", async () => {
+  const own = await openSandbox();
+  await run(own, "rm -rf /workspace && mkdir /workspace");
+  expect((await run(own, "pwd; touch file; ls")).output).toBe("/workspace\nfile\n");
+  expect((await own.files.stat("file")).path).toBe("/workspace/file");
+});
+
 test("cwd, env and stdin reach the command byte for byte [exec.parameters]", async () => {
   const value = "a 'b' \"c\" $(touch /tmp/injected) \\ \n é";
   const outcome = await run(sandbox, 'pwd; printf %s "$V" | sha256sum; sha256sum; ls /tmp/injected', {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { realFolder, requireMounted } from "../../../src/sandbox/owners/host-folder.ts";
 import { cleanUpAfterAll, isRootless, openSandbox, run, temporaryFolder } from "../../support/sandboxes.ts";
 
 cleanUpAfterAll();
@@ -36,6 +37,23 @@ test("nothing in a sandbox can leave a file of another user of the host [workspa
   // Subordinate ids, or ids that are nobody's: above all that a host gives to people and services.
   expect(statSync(join(path, "f")).uid).toBeGreaterThan(65_535);
   expect(statSync(join(path, "f")).gid).toBeGreaterThan(65_535);
+}, 30_000);
+
+test("a folder that took a checked workspace's place meanwhile is not worked in [workspace.swapped]", async () => {
+  const root = temporaryFolder();
+  for (const name of ["asked", "outside"]) mkdirSync(join(root, name));
+  if (!isRootless) chownSync(join(root, "asked"), 12_345, 12_345);
+  const path = join(root, "asked");
+  const checked = realFolder(path);
+  if (!checked) throw new Error("no folder");
+  const good = await openSandbox({ workspace: { path, readOnly: false } });
+  await requireMounted(good, checked.identity);
+  renameSync(path, join(root, "moved"));
+  symlinkSync("outside", path);
+  const escaped = await openSandbox({ workspace: { path, readOnly: false } });
+  const refusal = await requireMounted(escaped, checked.identity).catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code: "REFUSED", message: expect.stringContaining("was replaced") });
+  expect([good.gone, escaped.gone]).toEqual([undefined, expect.any(String)]);
 }, 30_000);
 
 test("a read-only workspace cannot be changed [workspace.read-only]", async () => {

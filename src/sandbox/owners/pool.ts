@@ -1,6 +1,6 @@
-import { PodexecError, toPodexecError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Sandbox } from "./sandbox.ts";
+import { PodexecError, toPodexecError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import type { Sandbox } from "../sandbox.ts";
 
 export interface PoolOptions {
   /** How many sandboxes wait, started, for whoever comes. */
@@ -39,11 +39,7 @@ export class Pool {
   /** A sandbox for one owner: one that waits, or a new one. @throws PodexecError as `Engine.create` */
   async take(): Promise<Sandbox> {
     if (this.#closing.signal.aborted) throw new PodexecError("INTERRUPTED", "the server is stopping");
-    let ready = this.#ready.shift();
-    while (ready?.gone !== undefined) {
-      void ready.remove().catch((error: unknown) => this.#options.log.warn(`pool: ${String(error)}`));
-      ready = this.#ready.shift();
-    }
+    const ready = await this.#nextAlive();
     const sandbox = ready ?? (await this.#options.create(this.#closing.signal));
     this.#fillSoon();
     return sandbox;
@@ -55,6 +51,15 @@ export class Pool {
     clearTimeout(this.#refill);
     await Promise.allSettled(this.#starting);
     await Promise.allSettled(this.#ready.splice(0).map((sandbox) => sandbox.remove()));
+  }
+
+  async #nextAlive(): Promise<Sandbox | undefined> {
+    for (let ready = this.#ready.shift(); ready; ready = this.#ready.shift()) {
+      await ready.settled();
+      if (ready.gone === undefined) return ready;
+      void ready.remove().catch((error: unknown) => this.#options.log.warn(`pool: ${String(error)}`));
+    }
+    return undefined;
   }
 
   #fillSoon(): void {

@@ -1,6 +1,8 @@
 /** A command's output as it is told: the head and the tail within a bound, the count exact. */
 
-import { ProtocolError } from "./frames-wire.ts";
+import { ProtocolError } from "../agent/frames-wire.ts";
+import { Mask, maskedText } from "./mask.ts";
+import { isContinuation, wholeCharacters } from "./page.ts";
 
 /** A sandbox may push a byte at a time; so many pieces are joined, lest each take far more memory than it holds. */
 const MAX_PIECES = 512;
@@ -44,34 +46,45 @@ export class OutputCollector {
    * The whole as text.
    *
    * @param total bytes of output in all
-   * @param file where the whole lies, for the note in place of what is left out
-   * @returns the text and whether anything is left out; invalid UTF-8 is replaced by U+FFFD
+   * @returns the text; whether anything is left out; and how many of the last bytes are held back, for what may follow.
+   *   Invalid UTF-8 is replaced by U+FFFD
    */
-  render(total: number, file?: string): { text: string; truncated: boolean } {
+  render(total: number, options: RenderOptions = {}): { text: string; truncated: boolean; held: number } {
+    const { file, mask = new Mask(), isOpen = false } = options;
     const parts: string[] = [];
     let position = 0;
     let truncated = false;
+    let held = 0;
     const leaveOut = (count: number) => {
       truncated = true;
       parts.push(gapNote(count, file));
     };
     for (const run of joinAdjacent(this.#pieces)) {
       if (run.offset > position) leaveOut(run.offset - position);
-      parts.push(decodeCut(run.bytes, run.offset > 0, run.offset + run.bytes.length < total));
       position = run.offset + run.bytes.length;
+      const cut = { before: run.offset > 0, after: position < total };
+      held = isOpen && !cut.after ? mask.openEnd(run.bytes) : 0;
+      parts.push(decodeCut(run.bytes.subarray(0, run.bytes.length - held), cut, mask));
     }
     if (position < total) leaveOut(total - position);
-    return { text: parts.join(""), truncated };
+    return { text: parts.join(""), truncated, held };
   }
+}
+
+export interface RenderOptions {
+  /** Where the whole lies, for the note in place of what is left out. */
+  file?: string;
+  /** What is not told. */
+  mask?: Mask;
+  /** More output may follow. */
+  isOpen?: boolean;
 }
 
 function gapNote(count: number, file: string | undefined): string {
   return `\n[... ${count} bytes left out${file ? `; the whole output is in ${file}` : ""} ...]\n`;
 }
 
-function joinAdjacent(
-  pieces: readonly { offset: number; bytes: Uint8Array }[],
-): { offset: number; bytes: Uint8Array }[] {
+function joinAdjacent(pieces: readonly { offset: number; bytes: Uint8Array }[]): { offset: number; bytes: Buffer }[] {
   const runs: { offset: number; parts: Uint8Array[]; end: number }[] = [];
   for (const piece of pieces) {
     const last = runs.at(-1);
@@ -85,27 +98,12 @@ function joinAdjacent(
   return runs.map(({ offset, parts }) => ({ offset, bytes: Buffer.concat(parts) }));
 }
 
-/** Decodes bytes that may begin or end in the middle of a character: the torn character is left out there. */
-function decodeCut(bytes: Uint8Array, cutBefore: boolean, cutAfter: boolean): string {
-  let start = 0;
-  let end = bytes.length;
-  if (cutBefore) while (start < Math.min(3, end) && isContinuation(bytes[start])) start++;
-  if (cutAfter) end = tornEnd(bytes, start);
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(start, end));
-}
-
-function isContinuation(byte: number | undefined): boolean {
-  return byte !== undefined && (byte & 0xc0) === 0x80;
-}
-
-/** Where the last whole character ends. RFC 3629: the first byte tells how many follow. */
-function tornEnd(bytes: Uint8Array, start: number): number {
-  for (let back = 1; back <= 3 && bytes.length - back >= start; back++) {
-    const byte = bytes[bytes.length - back];
-    if (byte === undefined || byte < 0x80) break;
-    if (isContinuation(byte)) continue;
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    return length > back ? bytes.length - back : bytes.length;
-  }
-  return bytes.length;
+/** Decodes bytes that may begin or end in the middle of a character or a secret: what is torn is left out there. */
+function decodeCut(bytes: Buffer, cut: { before: boolean; after: boolean }, mask: Mask): string {
+  let start = cut.before ? mask.openStart(bytes) : 0;
+  let end = cut.after ? bytes.length - mask.openEnd(bytes) : bytes.length;
+  const most = cut.before ? Math.min(start + 3, end) : start;
+  while (start < most && isContinuation(bytes[start])) start++;
+  if (cut.after) end = wholeCharacters(bytes, { start, end });
+  return maskedText(bytes, { start, end: Math.max(start, end) }, mask);
 }

@@ -1,6 +1,6 @@
 /** A raw byte stream to something in a sandbox, on a connection of its own. */
-import { PodexecError } from "../errors.ts";
-import type { Connection, ConnectionHandlers, Engine, SandboxRef } from "./engine.ts";
+import { PodexecError } from "../../errors.ts";
+import type { Connection, ConnectionHandlers, Engine, SandboxRef } from "../engine.ts";
 import { decodeError, decodeHello } from "./frames-answers.ts";
 import { encodeHello, type Purpose } from "./frames-requests.ts";
 import { FrameDecoder, FrameType, PROTOCOL_VERSION, type Frame } from "./frames-wire.ts";
@@ -11,7 +11,7 @@ const OPEN_LIMIT_MS = 10_000;
  * Opens a stream for a purpose; what comes after the agent's OPENED goes to the handlers.
  *
  * @throws PodexecError SANDBOX_GONE where it cannot be reached, PORT_CLOSED where nothing listens on the port,
- *   SANDBOX_BUSY where there are too many streams, AGENT_PROTOCOL
+ *   SANDBOX_BUSY where there are too many streams, FILE_ERROR where its files cannot be served, AGENT_PROTOCOL
  */
 export async function openStream(
   engine: Engine,
@@ -19,7 +19,7 @@ export async function openStream(
   purpose: Exclude<Purpose, { to: "control" }>,
   handlers: ConnectionHandlers,
 ): Promise<Connection> {
-  const opening = new Opening(handlers);
+  const opening = new Opening(purpose, handlers);
   const connection = await engine.connect(ref, opening);
   const timer = setTimeout(() => opening.fail(silent(ref)), OPEN_LIMIT_MS);
   try {
@@ -39,13 +39,15 @@ export async function openStream(
 class Opening implements ConnectionHandlers {
   readonly opened: Promise<void>;
   isOver = false;
+  readonly #purpose: Purpose;
   readonly #handlers: ConnectionHandlers;
   readonly #decoder = new FrameDecoder();
   #isOpen = false;
   #resolve: () => void = () => {};
   fail: (error: Error) => void = () => {};
 
-  constructor(handlers: ConnectionHandlers) {
+  constructor(purpose: Purpose, handlers: ConnectionHandlers) {
+    this.#purpose = purpose;
     this.#handlers = handlers;
     this.opened = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -80,14 +82,23 @@ class Opening implements ConnectionHandlers {
   #take(frame: Frame): void {
     if (frame.type === FrameType.AGENT_HELLO) decodeHello(frame.payload);
     else if (frame.type === FrameType.OPENED) this.#isOpen = true;
-    else if (frame.type === FrameType.AGENT_ERROR) this.fail(refusal(frame));
+    else if (frame.type === FrameType.AGENT_ERROR) this.fail(refusal(frame, this.#purpose));
   }
 }
 
-function refusal(frame: Frame): PodexecError {
+function refusal(frame: Frame, { to }: Purpose): PodexecError {
   const { code, message } = decodeError(frame.payload);
   if (code === "busy") return new PodexecError("SANDBOX_BUSY", `the sandbox can carry no more streams: ${message}`);
-  return new PodexecError("PORT_CLOSED", `nothing answers in the sandbox: ${message}`);
+  if (code !== "start")
+    return new PodexecError("AGENT_PROTOCOL", `the agent refused the connection (${code}): ${message}`);
+  if (to === "port") return new PodexecError("PORT_CLOSED", `nothing answers in the sandbox: ${message}`);
+  return new PodexecError(
+    "FILE_ERROR",
+    `the sandbox's files cannot be ${to === "watch" ? "watched" : "reached"}: ${message}`,
+    {
+      hint: "Memory or processes may have run out in the sandbox: end what is not needed (shell_list, shell_kill), and try again.",
+    },
+  );
 }
 
 function silent(ref: SandboxRef): PodexecError {

@@ -58,6 +58,8 @@ export interface Listed {
   readonly ageMs: number;
   /** What START gave to keep. */
   readonly kept: Uint8Array;
+  /** Bytes of standard input that it was given, taken or not; undefined where the agent does not say. */
+  readonly input?: number;
   readonly exited?: Exited;
 }
 
@@ -148,6 +150,7 @@ export function decodeListed(frame: Frame): Listed | undefined {
     args: fields.texts(4),
     ageMs: fields.number(5, 8, "age"),
     kept: fields.all(6)[0] ?? new Uint8Array(0),
+    ...(fields.has(7) ? { input: fields.number(7, 8, "input") } : {}),
     ...(state === "running" ? {} : { exited: exitedOf(fields, 32) }),
   };
 }
