@@ -1,6 +1,16 @@
 /** Everything that differs between Bun and Deno. No other file under src names either. */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import {
+  listenBun,
+  listenDeno,
+  type BunServing,
+  type DenoServing,
+  type Listener,
+  type ListenOptions,
+} from "./listen.ts";
+
+export type { Listener, ListenOptions, WebSocketPeer, WebSocketTarget } from "./listen.ts";
 
 export interface SpawnOptions {
   /** Bytes for standard input, `pipe` to write them later, default: none (/dev/null). */
@@ -30,19 +40,6 @@ export interface Child {
   kill(signal?: "SIGTERM" | "SIGKILL" | "SIGINT"): void;
 }
 
-export interface ListenOptions {
-  hostname: string;
-  /** 0 chooses a free port. */
-  port: number;
-  fetch(request: Request): Promise<Response> | Response;
-}
-
-export interface Listener {
-  port: number;
-  /** Closes the listener and every connection. */
-  stop(): Promise<void>;
-}
-
 interface BunChild {
   pid: number;
   stdout: ReadableStream<Uint8Array> | undefined;
@@ -52,9 +49,8 @@ interface BunChild {
   kill(signal?: string): void;
 }
 
-interface BunGlobal {
+interface BunGlobal extends BunServing {
   spawn(argv: string[], options: object): BunChild;
-  serve(options: object): { port: number; stop(closeActive: boolean): Promise<void> };
 }
 
 interface DenoChild {
@@ -66,16 +62,12 @@ interface DenoChild {
   kill(signal?: string): void;
 }
 
-interface DenoGlobal {
+interface DenoGlobal extends DenoServing {
   Command: new (program: string, options: object) => { spawn(): DenoChild };
-  serve(
-    options: object,
-    handler: (request: Request) => Promise<Response> | Response,
-  ): { addr: { port: number }; shutdown(): Promise<void> };
 }
 
-const bun = (globalThis as { Bun?: BunGlobal }).Bun;
-const deno = (globalThis as { Deno?: DenoGlobal }).Deno;
+const bun = (globalThis as unknown as { Bun?: BunGlobal }).Bun;
+const deno = (globalThis as unknown as { Deno?: DenoGlobal }).Deno;
 
 /** `bun` or `deno`. */
 export const runtimeName = bun ? "bun" : "deno";
@@ -93,21 +85,12 @@ export function spawn(argv: [string, ...string[]], options: SpawnOptions = {}): 
 }
 
 /**
- * Serves HTTP through one Request -> Response function.
+ * Serves HTTP through one Request -> Response function, and WebSockets where `upgrade` accepts them.
  *
  * @throws an error with `code: "EADDRINUSE"` where the port is taken
  */
 export function listen(options: ListenOptions): Listener {
-  if (bun) {
-    // Bun's default idle time-out of 10 s resets event streams between two keep-alives.
-    const server = bun.serve({ ...options, idleTimeout: 0 });
-    return { port: server.port, stop: () => server.stop(true) };
-  }
-  const closing = new AbortController();
-  const { hostname, port } = options;
-  const serveOptions = { hostname, port, signal: closing.signal, onListen: () => {} };
-  const server = requireDeno().serve(serveOptions, options.fetch);
-  return { port: server.addr.port, stop: () => Promise.resolve(closing.abort()) };
+  return bun ? listenBun(bun, options) : listenDeno(requireDeno(), options);
 }
 
 /**

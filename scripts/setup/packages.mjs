@@ -32,4 +32,5 @@ export const PACKAGES = [
   { for: "test", package: ["iproute2"], program: "ip" },
   { for: "test", package: ["procps"], program: "ps" },
   { for: "test", package: ["util-linux"], program: "setpriv" },
+  { for: "test", package: ["chromium"], program: "chromium" },
 ];
