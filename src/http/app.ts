@@ -7,14 +7,18 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { toPodexecError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { readBody } from "./body.ts";
 import { preflight, withCors } from "./cors.ts";
-import { checkRequest, toResponse, tooLarge, type GatePolicy, type Refusal } from "./gates.ts";
+import { checkRequest, toResponse, type GatePolicy, type Refusal } from "./gates.ts";
+import { isOfModernEra, namesModernVersion, ONLY_POST, type ModernEndpoint } from "./modern.ts";
 import type { Session, Sessions } from "./sessions.ts";
-import { eventOf, openStream, readBody } from "./stream.ts";
+import { eventOf, openStream } from "./stream.ts";
 
 export interface AppOptions {
   policy: GatePolicy;
   sessions: Sessions;
+  /** Answers what is of the 2026-07-28 revision of MCP. */
+  modern: ModernEndpoint;
   log: Log;
   /** Who calls, once the gates let the request pass. */
   principalOf(request: Request): string;
@@ -58,12 +62,14 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 async function handle(request: Request, options: AppOptions): Promise<Response> {
   const principal = options.principalOf(request);
   if (request.method !== "POST") {
+    if (namesModernVersion(request)) return toResponse(ONLY_POST);
     const session = options.sessions.find(request.headers.get(SESSION_HEADER) ?? "", principal);
     return session ? stream(request, session) : noSession(request);
   }
-  const text = await readBody(request, options.policy.bodyLimit).catch(() => null);
-  if (text === undefined) return toResponse(tooLarge(options.policy.bodyLimit));
-  const body = text === null ? undefined : parseJson(text);
+  const { text, refusal: unread } = await readBody(request, { limit: options.policy.bodyLimit });
+  if (unread) return toResponse(unread);
+  const body = parseJson(text);
+  if (await isOfModernEra(request, body)) return options.modern.handle(request, body, principal);
   const refusal = checkMessage(body);
   return refusal ? toResponse(refusal) : post(request, body, principal, options);
 }

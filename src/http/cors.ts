@@ -1,7 +1,8 @@
 /** Web pages of the origins that --allow-origin names may call the server; without it there is no CORS at all. */
 import { checkHost, type GatePolicy } from "./gates.ts";
 
-const REQUEST_HEADERS = "Authorization, Content-Type, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id";
+const REQUEST_HEADERS =
+  "Authorization, Content-Type, Last-Event-ID, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id";
 const DAY_SECONDS = "86400";
 
 /** The answer to a preflight request (Fetch standard, 3.3.2) of an origin that was let in; undefined for others. */

@@ -68,9 +68,10 @@ function checkToken(request: Request, { token }: GatePolicy): Refusal | undefine
   if (token === undefined) return undefined;
   const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   if (given !== undefined && sameText(given, token)) return undefined;
-  const challenge = given === undefined ? 'Bearer realm="podexec"' : 'Bearer realm="podexec", error="invalid_token"';
-  const headers = { "WWW-Authenticate": challenge };
-  return { status: 401, code: REFUSED, message: "a bearer token is needed", headers };
+  const isMissing = given === undefined;
+  const challenge = isMissing ? 'Bearer realm="podexec"' : 'Bearer realm="podexec", error="invalid_token"';
+  const message = isMissing ? "a bearer token is needed" : "the bearer token is not the one of this server";
+  return { status: 401, code: REFUSED, message, headers: { "WWW-Authenticate": challenge } };
 }
 
 function checkMethod(request: Request): Refusal | undefined {

@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import type { RequestId } from "@modelcontextprotocol/sdk/types.js";
 import type { Log } from "../log.ts";
-import { createMcpServer, type McpOptions } from "../mcp/server.ts";
+import { createLegacyServer } from "../mcp/legacy.ts";
+import type { Offer } from "../mcp/offer.ts";
 import { CANCELLED, RecentEvents } from "./events.ts";
 
 export interface Session {
@@ -19,7 +20,7 @@ export interface Session {
 }
 
 export interface SessionsOptions {
-  mcp: Omit<McpOptions, "onCancelled">;
+  offer: Offer;
   limit: number;
   /** Milliseconds without a request after which a session ends. */
   idleMs: number;
@@ -30,6 +31,8 @@ export interface SessionsOptions {
   onEnded(session: string): Promise<void>;
 }
 
+/** After so many milliseconds a client whose stream was cut should ask for the rest. */
+const RETRY_MS = 1_000;
 /** Many clients never end their sessions; after so long without a sign, one makes room where the server is full. */
 const ABANDONED_MS = 60_000;
 
@@ -67,7 +70,7 @@ export class Sessions {
     const { id, transport } = session;
     this.#sessions.set(id, session);
     const onCancelled = (request: RequestId) => release(transport, request);
-    const server = createMcpServer({ principal, session: id }, { ...this.#options.mcp, onCancelled });
+    const server = createLegacyServer({ principal, session: id }, this.#options.offer, { onCancelled });
     server.onerror = (error) => this.#options.log.debug(`session ${id}: ${error.message}`);
     await server.connect(transport);
     return session;
@@ -82,6 +85,7 @@ export class Sessions {
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: events,
+      retryInterval: RETRY_MS,
       onsessionclosed: () => this.end(id),
     });
     const session = { id, principal, transport, events, requests, streams: 0, lastSeenAt: Date.now() };

@@ -53,19 +53,3 @@ export function eventOf(id: string, message: unknown): Response {
   const text = `event: message\nid: ${id}\ndata: ${JSON.stringify(message)}\n\n`;
   return new Response(text, { headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" } });
 }
-
-/**
- * A request's body as text, at most `limit` bytes of it.
- *
- * @returns undefined where it is longer
- */
-export async function readBody(request: Request, limit: number): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.length;
-    if (length > limit) return undefined;
-    chunks.push(chunk);
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks));
-}

@@ -22,7 +22,7 @@ export class ProgressFeed {
   /** Output as it comes; told together with what follows shortly after. */
   push(text: string): void {
     this.#pending = (this.#pending + text).slice(-MAX_MESSAGE);
-    this.#timer ??= setTimeout(() => this.#flush(), INTERVAL_MS);
+    this.#timer ??= setTimeout(() => this.flush(), INTERVAL_MS);
   }
 
   stop(): void {
@@ -30,7 +30,9 @@ export class ProgressFeed {
     clearTimeout(this.#timer);
   }
 
-  #flush(): void {
+  /** Tells at once what is pending. */
+  flush(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#pending === "") return;
     this.#tell(++this.#steps, this.#pending);

@@ -1,7 +1,9 @@
 /** Bounds: sessions, requests, memory, time; and everything at once. */
 import { expect, test } from "bun:test";
+import { serveFixtures } from "../support/conformance-server.ts";
 import { HostEngine } from "../support/host-engine.ts";
 import { answerOf, begin, call, connect, initialize, of, openApp, request } from "../support/mcp-app.ts";
+import { modern } from "../support/mcp-modern.ts";
 import { until } from "../support/sandboxes.ts";
 
 const MINUTE = 60_000;
@@ -62,7 +64,7 @@ test("an idle session ends with its sandbox; one that runs a command stays, and 
   await Bun.sleep(300);
   expect(app.sessions.find(busy, "local")).toBeDefined();
   await until("both sandboxes are gone", async () => (await app.host.list()).length === 0);
-  expect(app.sessions.size).toBe(0);
+  await until("both sessions are gone", () => app.sessions.size === 0);
   await app.close();
 });
 
@@ -120,6 +122,53 @@ test("nothing grows over 5,000 calls, answered, cancelled and cut [input.isolate
   );
   await app.close();
 }, 90_000);
+
+/** Bytes of live objects. */
+function heap(): number {
+  Bun.gc(true);
+  return process.memoryUsage().heapUsed;
+}
+
+test("memory stays flat over 20,000 calls in each era [input.isolated, era.bounded]", async () => {
+  const fixtures = serveFixtures();
+  const session = await begin(fixtures);
+  const params = { name: "test_simple_text", arguments: {} };
+  const eras = {
+    legacy: (id: number) => request({ jsonrpc: "2.0", id, method: "tools/call", params }, of(session)),
+    modern: (id: number) => modern("tools/call", params, { id }),
+  };
+  for (const make of Object.values(eras)) {
+    const ask = async (from: number, to: number) => {
+      for (let id = from; id < to; id++) await (await fixtures.fetch(make(id))).text();
+    };
+    await ask(0, 2_000);
+    const before = heap();
+    await ask(2_000, 22_000);
+    expect((heap() - before) / 2 ** 20).toBeLessThan(8);
+  }
+  const live = fixtures.sessions.find(session, "local");
+  expect([live?.requests.size, live?.streams, fixtures.modern.running]).toEqual([0, 0, 0]);
+  expect(live?.events.size).toBeLessThanOrEqual(256);
+  await fixtures.close();
+}, 60_000);
+
+test("requests without a session are bounded in number, and have room again when some end [era.bounded]", async () => {
+  const fixtures = serveFixtures();
+  const listen = () =>
+    fixtures.fetch(
+      modern("subscriptions/listen", { notifications: { resourceSubscriptions: ["test://static-text"] } }),
+    );
+  const open = await Promise.all(Array.from({ length: 1_024 }, listen));
+  const refused = await listen();
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+  await open[0]?.body?.cancel();
+  await until("there is room", () => fixtures.modern.running === 1_023);
+  expect((await fixtures.fetch(modern("tools/list"))).status).toBe(200);
+  await fixtures.close();
+  const ends = await Promise.all(open.slice(1).map((response) => response.text()));
+  expect(ends.every((text) => text.includes('"resultType":"complete"'))).toBe(true);
+  expect(fixtures.modern.running).toBe(0);
+}, 30_000);
 
 test("50 sessions with 20 calls each, cancelled and deleted at random, leave nothing [input.isolated]", async () => {
   const app = openApp({ pool: 2 });

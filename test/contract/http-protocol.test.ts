@@ -53,7 +53,7 @@ describe("JSON-RPC", () => {
     expect(await answerOf(await post(method, of(session)))).toMatchObject({ error: { code: -32601 } });
     const tool = { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "rm", arguments: {} } };
     expect(await answerOf(await post(tool, of(session)))).toMatchObject({
-      error: { code: -32602, message: expect.stringMatching(/unknown tool rm; there are: shell_exec/) },
+      error: { code: -32602, message: expect.stringMatching(/unknown tool rm; there are: .*shell_exec/) },
     });
     await app.sessions.end(session);
   });

@@ -1,7 +1,7 @@
 /** Sandboxes whose agent is hostile: whatever it sends ends its own sandbox, with a reason, and nothing else. */
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Connection, ConnectionHandlers } from "../../src/sandbox/engine.ts";
-import { concat, encodeFrame, FrameDecoder, FrameType, type Frame } from "../../src/sandbox/frames-wire.ts";
+import { concat, encodeFrame, FrameDecoder, FrameType, type Frame } from "../../src/sandbox/agent/frames-wire.ts";
 import { HostEngine } from "../support/host-engine.ts";
 import { answerOf, begin, call, of, openApp, request } from "../support/mcp-app.ts";
 
@@ -57,9 +57,17 @@ class HostileEngine extends HostEngine {
       isOpen = false;
     };
     const send = (...parts: Uint8Array[]) => parts.forEach((part) => isOpen && handlers.onData(part));
+    const take = (sent: Uint8Array) =>
+      decoder.push(sent).forEach((frame) => setTimeout(() => isOpen && this.#agent(frame, send, close)));
     return {
-      send: (sent) =>
-        decoder.push(sent).forEach((frame) => setTimeout(() => isOpen && this.#agent(frame, send, close))),
+      send(sent) {
+        take(sent);
+        return true;
+      },
+      drained: async () => {},
+      end() {},
+      pause() {},
+      resume() {},
       close,
     };
   }
@@ -115,7 +123,7 @@ describe.concurrent("an agent that breaks the protocol while a command runs", ()
     ["ends for no known reason", onStart((id, send) => send(exited(id, { why: 99 }))), /EXITED why is unknown/],
     ["cuts a field short", onStart((id, send) => send(exited(id, { extra: bytes(9, 255, 0, 0, 0) }))), /longer than/],
     ["acknowledges nonsense", onStart((id, send) => send(encodeFrame(FrameType.INPUT_ACK, id, bytes(1)))), /INPUT_ACK/],
-    ["hangs up", onStart((_id, _send, close) => close()), /connection to its agent ended/],
+    ["hangs up, and another one answers", onStart((_id, _send, close) => close()), /another agent is in its place/],
   ])("%s: the result says so and owns up to not knowing the status [agent.hostile]", async (_, agent, reason) => {
     const { result, text } = await meet(agent);
     expect(result).toMatchObject({ isError: true, structuredContent: { retval: null, why: "sandbox_gone" } });

@@ -28,10 +28,60 @@ const run = async (args: Record<string, unknown>) =>
   (await client.callTool({ name: "shell_exec", arguments: args })) as CallToolResult;
 const textOf = (result: CallToolResult) => (result.content[0]?.type === "text" ? result.content[0].text : "");
 
+describe("every tool", () => {
+  const ajv = new Ajv2020({ strict: false });
+
+  test("shows a title, a description, an icon and annotations, and schemas that are valid [tool.shown]", async () => {
+    const { tools } = await client.listTools();
+    expect(tools.length).toBeGreaterThan(15);
+    for (const tool of tools) {
+      const { title, description = "", icons = [], annotations, inputSchema, outputSchema = {} } = tool;
+      expect([tool.name, title, annotations?.title]).toEqual([tool.name, expect.any(String), title]);
+      expect(description.length).toBeGreaterThan(40);
+      expect(atob(icons[0]?.src.split("base64,")[1] ?? "")).toMatch(/^<svg .*<\/svg>$/);
+      expect(Object.values(annotations ?? {}).filter((hint) => typeof hint === "boolean").length).toBe(4);
+      for (const schema of [inputSchema, outputSchema]) expect(ajv.validateSchema(schema, true)).toBe(true);
+    }
+  });
+
+  test("answers nonsense with a failure that its schema allows, and that the SDK's client accepts [tool.failure]", async () => {
+    const { tools } = await client.listTools();
+    for (const { name, outputSchema = {} } of tools) {
+      const result = (await client.callTool({ name, arguments: { "no such": 1 } })) as CallToolResult;
+      expect(result).toMatchObject({ isError: true, structuredContent: { code: "INVALID_PARAMS", data: {} } });
+      expect(result.structuredContent?.["message"]).toMatch(new RegExp(`^${name}: .*no such`));
+      expect(ajv.compile(outputSchema)(result.structuredContent)).toBe(true);
+      expect(ajv.compile(outputSchema)({ nothing: "of it" })).toBe(false);
+    }
+  });
+
+  test("tells what happened, what the program said and what to do next, in words and as data [tool.failure]", async () => {
+    const result = await run({ command: "true", sandbox: "sbx_none" });
+    const { code, message, data } = result.structuredContent as {
+      code: string;
+      message: string;
+      data: { hint: string };
+    };
+    expect(code).toBe("SANDBOX_UNKNOWN");
+    expect(textOf(result)).toBe(`${code}: ${message}\n${data.hint}`);
+  });
+});
+
+test("the server says what it is, what persists and how long work is done, by tools that exist [tool.shown]", async () => {
+  const { tools } = await client.listTools();
+  const said = client.getInstructions() ?? "";
+  expect(said).toMatch(/Debian.*root.*host/s);
+  expect(said).toMatch(/persist/);
+  expect(said.length).toBeLessThan(4_000);
+  const named = new Set(said.match(/\b(?:sandbox|shell|file|port)_[a-z]+\b/g));
+  expect([...named].filter((name) => !tools.some((tool) => tool.name === name))).toEqual([]);
+  expect(client.getServerVersion()).toMatchObject({ name: "podexec", icons: [{ mimeType: "image/svg+xml" }] });
+});
+
 describe("shell_exec", () => {
   test("has schemas of JSON Schema 2020-12, a title, a description and annotations [exec.schema]", async () => {
     const { tools } = await client.listTools();
-    const [tool] = tools;
+    const tool = tools.find(({ name }) => name === "shell_exec");
     expect(tool).toMatchObject({
       name: "shell_exec",
       title: expect.any(String),
@@ -56,7 +106,8 @@ describe("shell_exec", () => {
     async (command, expected) => {
       const { tools } = await client.listTools();
       const result = await run({ command });
-      const validate = new Ajv2020({ strict: false }).compile(tools[0]?.outputSchema ?? {});
+      const tool = tools.find(({ name }) => name === "shell_exec");
+      const validate = new Ajv2020({ strict: false }).compile(tool?.outputSchema ?? {});
       expect(validate(result.structuredContent) ? [] : validate.errors).toEqual([]);
       expect(result.structuredContent).toMatchObject(expected);
       expect(result.isError ?? false).toBe(false);

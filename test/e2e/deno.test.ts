@@ -22,7 +22,8 @@ const COMMANDS: [string, Record<string, unknown>][] = [
 async function answers(agent: Connected): Promise<Partial<Result>[]> {
   const results: Partial<Result>[] = [];
   for (const [command, more] of COMMANDS) {
-    const { duration_ms: _duration, sandbox: _sandbox, output_file: _file, ...same } = await exec(agent, command, more);
+    const result: Result & { id?: string } = await exec(agent, command, more);
+    const { duration_ms: _duration, sandbox: _sandbox, output_file: _file, note: _note, id: _id, ...same } = result;
     results.push({ ...same, output: same.output.replaceAll(/is in \S+/g, "is in a file") });
   }
   return results;

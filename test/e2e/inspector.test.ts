@@ -36,24 +36,50 @@ const TRANSPORTS: [string, (args: string[], status?: number) => ReturnType<typeo
   ],
 ];
 
-test.each(TRANSPORTS)(
-  "over %s the Inspector lists the tool, strictly [http.inspector, exec.schema]",
-  async (_name, ask) => {
-    const { stdout } = await ask([...LIST, "--strict"]);
-    expect(JSON.parse(stdout)).toMatchObject({
-      result: { tools: [{ name: "shell_exec", outputSchema: { type: "object" } }] },
+const ERAS = TRANSPORTS.flatMap(([name, ask]) => ["legacy", "modern"].map((era) => [name, era, ask] as const));
+
+test.each(ERAS)(
+  "over %s in the %s era the Inspector lists the tools, strictly [http.inspector, exec.schema, tool.shown]",
+  async (_name, era, ask) => {
+    const { stdout } = await ask([...LIST, "--strict", "--protocol-era", era]);
+    const { result } = JSON.parse(stdout) as { result: { tools: Record<string, unknown>[] } };
+    expect(result.tools.find(({ name }) => name === "shell_exec")).toMatchObject({
+      title: expect.any(String),
+      icons: [{ mimeType: "image/svg+xml" }],
+      outputSchema: { type: "object" },
     });
   },
   60_000,
 );
 
-test.each(TRANSPORTS)(
-  "over %s the Inspector runs a command and reads its status [http.inspector, exec.result]",
-  async (_name, ask) => {
-    const { stdout } = await ask(callArgs({ command: "cat; echo $((6*7)); exit 3", stdin: "in\n" }));
+test.each(ERAS)(
+  "over %s in the %s era the Inspector runs a command and reads its status [http.inspector, exec.result]",
+  async (_name, era, ask) => {
+    const args = callArgs({ command: "cat; echo $((6*7)); exit 3", stdin: "in\n" });
+    const { stdout } = await ask([...args, "--protocol-era", era]);
     const { result } = JSON.parse(stdout) as { result: object };
     expect(result).toMatchObject({ structuredContent: { output: "in\n42\n", retval: 3, why: "exited" } });
     expect(result).not.toHaveProperty("isError", true);
+  },
+  60_000,
+);
+
+test.each(ERAS)(
+  "over %s in the %s era the Inspector is told why podexec could not, status 5 [http.inspector, tool.failure]",
+  async (_name, era, ask) => {
+    const args = callArgs({ command: "true", sandbox: "sbx_none" });
+    const { stdout } = await ask([...args, "--protocol-era", era], 5);
+    expect(JSON.parse(stdout)).toMatchObject({ result: { structuredContent: { code: "SANDBOX_UNKNOWN" } } });
+  },
+  60_000,
+);
+
+test.each(ERAS)(
+  "over %s in the %s era the Inspector lists resource templates and resources [http.inspector, resource.list]",
+  async (_name, era, ask) => {
+    for (const method of ["resources/templates/list", "resources/list"]) {
+      await ask(["--method", method, "--protocol-era", era]);
+    }
   },
   60_000,
 );

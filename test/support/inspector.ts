@@ -8,6 +8,8 @@ import { plainEnvironment, run, type RunResult } from "./run.ts";
 const SOURCE = join(import.meta.dir, "inspector");
 const FILES = ["package.json", "package-lock.json"];
 const FOLDER = join(ROOT, "node_modules/.cache/podexec/inspector");
+/** Where its Node is, which newer tools than the system's need. */
+export const NODE_FOLDER = join(FOLDER, "node_modules/.bin");
 const INSTALL_LIMIT_MS = 240_000;
 
 /** Installs it once, as its lock file has it; at once where it is there already. */
@@ -28,10 +30,9 @@ export async function installInspector(): Promise<void> {
 /** Runs `mcp-inspector --cli ...args` with a home of its own, and gives what it printed. */
 export async function inspect(args: readonly string[], status = 0): Promise<RunResult> {
   const home = mkdtempSync(join(tmpdir(), "podexec-inspector-"));
-  const bin = join(FOLDER, "node_modules/.bin");
-  const env = { HOME: home, PATH: `${bin}:${plainEnvironment()["PATH"]}` };
+  const env = { HOME: home, PATH: `${NODE_FOLDER}:${plainEnvironment()["PATH"]}` };
   try {
-    return await run([join(bin, "mcp-inspector"), "--cli", ...args], { status, env, timeoutMs: 50_000 });
+    return await run([join(NODE_FOLDER, "mcp-inspector"), "--cli", ...args], { status, env, timeoutMs: 50_000 });
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

@@ -1,14 +1,21 @@
 /** The HTTP side of podexec in this process, put together as `serve` does it, over sandboxes that are plain processes. */
+import { randomBytes } from "node:crypto";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { createApp } from "../../src/http/app.ts";
 import type { GatePolicy } from "../../src/http/gates.ts";
+import { ModernEndpoint } from "../../src/http/modern.ts";
 import { Sessions } from "../../src/http/sessions.ts";
+import { createOffer } from "../../src/mcp/offer.ts";
+import type { Selection } from "../../src/mcp/selection.ts";
 import { serveStdio } from "../../src/mcp/stdio.ts";
+import type { PodmanManager } from "../../src/podman/manage/manager.ts";
 import type { Engine } from "../../src/sandbox/engine.ts";
-import { Pool } from "../../src/sandbox/pool.ts";
-import { Registry } from "../../src/sandbox/registry.ts";
+import { Notes } from "../../src/sandbox/note.ts";
+import { Pool } from "../../src/sandbox/owners/pool.ts";
+import { Ports } from "../../src/sandbox/ports.ts";
+import { Registry } from "../../src/sandbox/owners/registry.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { createLog } from "../../src/log.ts";
 import { HostEngine } from "./host-engine.ts";
@@ -31,28 +38,43 @@ export interface AppChanges {
   engine?: Engine;
   limit?: number;
   idleMs?: number;
+  /** Default: a sandbox goes with its session. */
+  lingerMs?: number;
   pool?: number;
   outputBytes?: number;
   policy?: Partial<GatePolicy>;
+  /** The host's containers; default: that toolset is off. */
+  podman?: PodmanManager;
+  selection?: Selection;
 }
 
 /** Pool and registry over an engine, as in `serve`. */
 export function services(engine: Engine, changes: AppChanges = {}) {
-  const { limit = 64, idleMs = 60_000 } = changes;
-  const create = (stop: AbortSignal) => Sandbox.create(engine, spec, stop);
+  const { limit = 64, idleMs = 60_000, lingerMs = 0 } = changes;
+  const notes = new Notes(randomBytes(32));
+  const create = (stop?: AbortSignal) => Sandbox.create(engine, spec, stop);
   const pool = new Pool({ size: changes.pool ?? 0, create, log: quiet });
-  const registry = new Registry({ take: () => pool.take(), limit, idleMs, log: quiet });
-  const limits = { timeoutMs: 60_000, outputBytes: changes.outputBytes ?? 262_144 };
+  const lives = { idleMs, lingerMs, lifetimeMs: 3_600_000 };
+  const limits = { limit, limitPerPrincipal: limit };
+  const take = () => pool.take();
+  const registry = new Registry({ engine, notes, take, make: () => create(), ...limits, ...lives, log: quiet });
+  const place = async () => ({ host: "localhost", port: 8000 });
+  const ports = new Ports({ derive: (words) => notes.derive(words), place });
+  const commands = { timeoutMs: 60_000, outputBytes: changes.outputBytes ?? 262_144 };
   const close = async () => void (await Promise.allSettled([registry.close(), pool.close()]));
-  return { registry, pool, mcp: { version: "0", services: { registry, limits }, log: quiet }, close };
+  const { podman, selection } = changes;
+  const parts = { registry, limits: commands, ports, ...(podman ? { podman } : {}) };
+  const offer = createOffer({ version: "0", services: parts, ...(selection ? { selection } : {}), log: quiet });
+  return { registry, pool, ports, offer, close };
 }
 
 /** The whole HTTP server without its socket. The principal is what `X-Principal` says, `local` by default. */
 export function openApp(changes: AppChanges = {}) {
   const host = new HostEngine();
-  const { registry, pool, mcp, close } = services(changes.engine ?? host, changes);
+  const { registry, pool, ports, offer, close } = services(changes.engine ?? host, changes);
+  const modern = new ModernEndpoint(offer);
   const sessions = new Sessions({
-    mcp,
+    offer,
     limit: changes.limit ?? 64,
     idleMs: changes.idleMs ?? 60_000,
     log: quiet,
@@ -68,14 +90,17 @@ export function openApp(changes: AppChanges = {}) {
     ...changes.policy,
   };
   const principalOf = (request: Request) => request.headers.get("x-principal") ?? "local";
-  const fetch = createApp({ policy, sessions, log: quiet, principalOf });
+  const fetch = createApp({ policy, sessions, modern, log: quiet, principalOf });
   return {
     host,
     registry,
     pool,
+    ports,
     sessions,
+    modern,
     fetch,
     async close() {
+      await modern.close();
       await sessions.close();
       await close();
       await host.close();
@@ -124,7 +149,7 @@ export function of(session: string, headers: Record<string, string> = {}): Recor
 }
 
 /** Opens a session with plain requests. */
-export async function begin(app: App, headers: Record<string, string> = {}): Promise<string> {
+export async function begin(app: Pick<App, "fetch">, headers: Record<string, string> = {}): Promise<string> {
   const response = await app.fetch(request(initialize(), headers));
   await response.text();
   const session = response.headers.get("mcp-session-id");
@@ -174,10 +199,10 @@ export async function connect(app: App): Promise<{ client: Client; transport: St
 if (import.meta.main) {
   // `bun mcp-app.ts`: MCP over this process's standard streams, for the tests of stdio.
   const stop = new AbortController();
-  process.once("SIGTERM", () => stop.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
   const host = new HostEngine();
-  const { mcp, close } = services(host);
-  await serveStdio({ principal: "local", session: "stdio" }, mcp, stop.signal);
+  const { offer, close } = services(host);
+  await serveStdio({ principal: "local", session: "stdio" }, offer, { signal: stop.signal });
   await close();
   await host.close();
   console.error("ended in order");

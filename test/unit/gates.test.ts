@@ -123,6 +123,10 @@ describe("the token", () => {
     const wrong = check({ host, authorization: "Bearer guess" }, { token });
     expect(missing?.headers).toEqual({ "WWW-Authenticate": 'Bearer realm="podexec"' });
     expect(wrong?.headers).toEqual({ "WWW-Authenticate": 'Bearer realm="podexec", error="invalid_token"' });
+    expect([missing?.message, wrong?.message]).toEqual([
+      "a bearer token is needed",
+      "the bearer token is not the one of this server",
+    ]);
     expect(JSON.stringify([missing, wrong])).not.toMatch(/s3cret|guess/);
   });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { eventOf, openStream, readBody } from "../../src/http/stream.ts";
+import { readBody } from "../../src/http/body.ts";
+import { eventOf, openStream } from "../../src/http/stream.ts";
 
 const streamed = (body: ReadableStream) => new Response(body, { headers: { "content-type": "text/event-stream" } });
 
@@ -64,9 +65,32 @@ test("one event is a whole stream [exec.cut]", async () => {
   expect(await response.text()).toBe('event: message\nid: a_1\ndata: {"text":"line\\nline"}\n\n');
 });
 
+const posted = (body?: string | ReadableStream) =>
+  new Request("http://h/", { method: "POST", ...(body ? { body } : {}) });
+
 test("a body of exactly the limit is read, one byte more is not [input.body]", async () => {
-  const of = (body: string) => new Request("http://h/", { method: "POST", body });
-  expect(await readBody(of("x".repeat(10)), 10)).toBe("x".repeat(10));
-  expect(await readBody(of("x".repeat(11)), 10)).toBeUndefined();
-  expect(await readBody(new Request("http://h/", { method: "POST" }), 10)).toBe("");
+  expect(await readBody(posted("x".repeat(10)), { limit: 10 })).toEqual({ text: "x".repeat(10) });
+  expect(await readBody(posted("x".repeat(11)), { limit: 10 })).toMatchObject({ refusal: { status: 413 } });
+  expect(await readBody(posted(), { limit: 10 })).toEqual({ text: "" });
+});
+
+test("a body that trickles in is waited for only so long, and its source hears of it [input.slow]", async () => {
+  let isCancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await Bun.sleep(20);
+      controller.enqueue(new Uint8Array([120]));
+    },
+    cancel: () => void (isCancelled = true),
+  });
+  const startedAt = performance.now();
+  const read = await readBody(posted(body), { limit: 1_000_000, withinMs: 100 });
+  expect(read).toMatchObject({ refusal: { status: 408, message: expect.stringMatching(/within 0.1 s/) } });
+  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(isCancelled).toBe(true);
+});
+
+test("a body that breaks off is refused and not taken for its beginning [input.body]", async () => {
+  const broken = posted(new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) }));
+  expect(await readBody(broken, { limit: 10 })).toMatchObject({ refusal: { status: 400, code: -32700 } });
 });
