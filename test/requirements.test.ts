@@ -9,7 +9,7 @@ const known = Object.keys(requirements);
 
 /** The ids at the ends of test names: ` [exec.status, exec.fields]` before the closing quote. */
 function citedIn(text: string): string[] {
-  const lists = text.matchAll(/ \[([a-z]+\.[a-z-]+(?:, [a-z]+\.[a-z-]+)*)\]["'`]/g);
+  const lists = text.matchAll(/ \[([a-z-]+\.[a-z-]+(?:, [a-z-]+\.[a-z-]+)*)\]["'`]/g);
   return [...lists].flatMap(([, list = ""]) => list.split(", "));
 }
 

@@ -1,4 +1,6 @@
 /** What podexec has to do, one sentence each. A test cites what it proves at the end of its name: `... [exec.status]`. */
+import { podmanRequirements } from "./requirements-podman.ts";
+
 export const requirements = {
   // The executable
   "cli.table": "One dispatch table leads from a verb's name to its lazily loaded file.",
@@ -7,18 +9,20 @@ export const requirements = {
   "cli.strict": "Missing, repeated and wrong values and surplus arguments are refused with exit status 2.",
   "cli.values": "Flags take --flag value and --flag=value, --no-flag and repetition, and -- ends them.",
   "cli.errors": "An expected failure is one line with its next step, without a stack, and its kind is the exit status.",
-  "cli.json": "With --json a failure is one JSON object on stderr.",
+  "cli.json": "With --json, or a log in JSON, a failure is one JSON object on stderr.",
   "cli.stdout": "stdout carries only the answer; a reader that leaves early is no failure.",
   "cli.signals": "SIGINT, SIGTERM and SIGHUP interrupt a verb, which ends in order.",
   "cli.version": "`podexec version` tells the version, and as JSON what the executable is made of.",
   "cli.completion": "Completion for bash, zsh and fish comes from the table: verbs, flags and values.",
   "cli.documented": "The tables of commands and options in the README are those of the code.",
-  "cli.sessions-list": "`podexec sessions list` shows the sandboxes on this Podman, as a table or JSON.",
+  "cli.sessions-list":
+    "`podexec sessions list` shows the sandboxes on this Podman and whose they are, as a table or JSON.",
   "cli.sessions-kill": "`podexec sessions kill` removes the sandboxes that are named, or all.",
   "log.stderr": "The log goes to stderr alone, as text or JSON lines, from the level that is asked for.",
   "config.order": "Flags go before variables, variables before the file, the file before defaults.",
   "config.errors": "A wrong option is named with where it was given and what is accepted; a token is never shown.",
   "config.workspace": "A workspace that is no folder is refused; a path may have colons and end with :ro.",
+  "config.unknown": "A PODEXEC_ variable that nothing reads is told, with the nearest name.",
   "config.open": "An address beyond loopback needs a token, or --insecure.",
   "exe.hostile-folder": "Started in a hostile folder, the executable runs nothing of it.",
   "exe.deno": "The same source serves and runs a real command under Deno.",
@@ -71,6 +75,9 @@ export const requirements = {
   "agent.reaps": "The agent reaps every orphan and forwards signals.",
   "agent.tree": "The whole tree of a command can be listed and killed, setsid and double forks included.",
   "agent.reconnect": "The agent outlives its client: commands, output and statuses are found again.",
+  "agent.kept": "The agent gives back a note about the sandbox and what was to be kept with a command.",
+  "agent.processes": "The agent lists what runs, for which command, at what cost, and where it listens.",
+  "agent.workers": "A connection with a purpose has a process of its own, bounded in number, that ends with it.",
   "agent.hostile": "What an agent sends is bounded and checked; it cannot crash the server.",
 
   // Commands
@@ -100,18 +107,41 @@ export const requirements = {
   "end.out-of-memory": "An OOM kill is told as such.",
   "end.removed": "A container removed from outside is told in bounded time.",
 
+  // Connections that break
+  "channel.resumed": "A broken connection to a live sandbox is replaced: commands go on, their output comes once.",
+  "channel.start": "A command whose start was cut off runs once.",
+  "channel.input": "Input that was cut off arrives whole and once.",
+  "channel.lease": "Signs of life go on after a break.",
+  "channel.gone": "What is dead, or cannot be reached after a few tries, is told as gone.",
+  "channel.places": "More connections at once than an agent has places for wait or are told that it is busy.",
+
   // Sandboxes
   "own.session": "Each session has a sandbox of its own, made by its first tool call.",
   "own.handle": "A handle finds its sandbox again, for its principal alone.",
   "own.foreign": "A handle of somebody else is as unknown as one that never was.",
   "own.replaced": "Where a sandbox is gone the next call has a new one that says so.",
-  "life.removed": "The end of a session removes its container.",
-  "life.idle": "An idle session's sandbox is removed.",
+  "own.told": "A new sandbox's result says its handle and how to go on in it, also to clients without sessions.",
+  "own.key": "A call without a sandbox that is repeated with its idempotency key gets the sandbox it made before.",
+  "own.note": "What an agent says of its owner counts only with the seal of this data folder.",
+  "own.restart": "After a restart or a crash of the server a handle from before works, and what runs goes on.",
+  "own.servers":
+    "Of two servers on one data folder the one that was asked last keeps a sandbox; the other leaves it alone.",
+  "own.command": "A command's id finds its sandbox, for its principal alone.",
+  "own.key-file": "The key of a data folder is made once, readable by its user only, and a broken one is named.",
+  "life.removed": "The end of a session leaves its sandbox for --linger, then its container is removed.",
+  "life.idle": "A sandbox in which nothing runs is removed after the idle time, and its owner is told.",
+  "life.others": "What a person runs in a sandbox and files that are read count as use of it.",
+  "life.lifetime": "A sandbox is removed at the end of its lifetime, whatever runs in it.",
+  "life.kept": "With --on-stop keep a stopped server ends nothing that runs.",
   "life.exit": "The end of the server by SIGINT or SIGTERM removes every container of it.",
   "life.lease": "A SIGKILLed server's sandboxes end by themselves when the lease is over.",
-  "life.sweep": "The next start sweeps what is left, only its own, safe beside other servers.",
+  "life.sweep": "The next start takes over what is left and removes what nobody can use, safe beside other servers.",
   "pool.once": "The pool is refilled in the background and hands no sandbox out twice.",
   "limit.sessions": "--max-sessions refuses politely.",
+  "limit.sandboxes": "At --max-sandboxes those without a session go first; then the error lists what could be closed.",
+  "limit.wishes":
+    "What a client may ask of a sandbox is bounded by the operator, and the flag that allows more is named.",
+  "tools.sandbox": "sandbox_create, sandbox_list, sandbox_info and sandbox_close manage a caller's own sandboxes.",
   "safe.probes": "No probe of a hostile command gets through.",
   "safe.limits": "Memory, processors, processes and open files of a sandbox are limited.",
   "safe.internet": "The internet is reachable unless --network none.",
@@ -120,9 +150,11 @@ export const requirements = {
   "workspace.mounted": "--workspace is mounted at /workspace.",
   "workspace.read-only": ":ro cannot be written.",
   "workspace.owner": "Files made in a workspace belong to its owner on the host.",
+  "workspace.swapped": "A folder that takes a checked workspace's place before it is mounted is not worked in.",
   "workspace.name": "A workspace may have any name.",
 
-  "engine.contract": "Every engine passes one suite: create, connect, list, assign, remove, why it is gone, sweep.",
+  "engine.contract":
+    "Every engine passes one suite: create, connect, list, claim, orphans, remove, why it is gone, sweep.",
 
   // Transports
   "http.mcp": "The SDK's client does its work over streamable HTTP against the executable.",
@@ -138,8 +170,116 @@ export const requirements = {
   "input.json": "Malformed JSON-RPC has its own code.",
   "input.isolated": "Nothing a client sends stops the server or touches another session.",
 
+  // A person's own commands and terminals
+  "run.words": "`podexec run` passes its words to the program exactly as they are.",
+  "run.status": "Its exit status is the command's, or says what podexec could not do.",
+  "run.streams": "Input and output pass while the command runs, whole, however slow either side is.",
+  "run.json": "`run --json` answers with the outcome as one object.",
+  "run.signals": "Ctrl-C goes to the command; a second one ends everything.",
+  "run.removed": "The sandbox of `run` is removed whatever ends it.",
+  "run.terminal": "On a terminal the command has one, with its size, resizes and keys.",
+  "attach.shell": "`podexec attach` opens a login shell in a sandbox by handle, container or name.",
+  "attach.left": "What runs in the sandbox goes on after `attach`; a shell that was left can be joined again.",
+  "attach.terminal": "The terminal is as before when `attach` ends, whatever ends it.",
+  "attach.refused": "Without a terminal, or with what is no sandbox, `attach` says what to do.",
+
+  // Both eras of MCP, resources
+  "era.both": "Clients of both eras of MCP work on one endpoint, and over stdio.",
+  "era.rules": "The 2026-07-28 revision's rules hold: discovery, envelope, headers, error codes, cache hints.",
+  "era.cut": "In the 2026-07-28 era the end of a response's stream cancels the call, or detaches if it has a key.",
+  "era.listen": "subscriptions/listen tells of changed files, and of those of its principal alone.",
+  "era.bounded": "Requests without a session are bounded in number, time and memory.",
+  "tool.failure": "A failure carries its code, details and hint as data that fits the tool's output schema.",
+  "tool.shown": "Tools have titles, icons and annotations, and the server instructions.",
+  "resource.read": "A file of the caller's sandboxes is read by its URI, as text or as bytes, within a bound.",
+  "resource.list": "The caller's files are listed in pages; asking for resources never makes a sandbox.",
+  "resource.complete": "Handles and paths of resource templates are completed.",
+  "resource.watch": "A subscriber hears of changes of a file or folder, within a rate, until it unsubscribes.",
+  "stdio.refusal": "A line over stdio that is no message is answered with an error, whatever it is.",
+  "input.slow": "A body that trickles in is not waited for without end.",
+  "conform.product": "The generic scenarios of the official conformance suite pass against the executable.",
+  "conform.transport": "The official suite's other scenarios pass through the same transports with test tools.",
+
+  // Files of a sandbox
+  "files.read": "Files are read by bytes and by lines, in memory or as a stream, and their totals are told.",
+  "files.write": "A file is written whole or not at all, and keeps its mode and owner.",
+  "files.stream": "Half a GiB goes in and out with flat memory.",
+  "files.kinds": "FIFOs, sockets, devices and folders are refused at once; files of /proc are read.",
+  "files.links": "Links are followed to read and to write; dangling and circling ones are errors that say so.",
+  "files.delete": "Files and whole folders are deleted; nothing is followed and nothing mounted is touched.",
+  "files.move": "Files and folders are moved, across file systems too, and replace something only when told.",
+  "files.names": "Names may hold newlines and be as long as the kernel takes them.",
+  "files.errors": "What cannot be done with a file is told with its path, the reason and the next step.",
+  "files.update": "Of edits of one file at the same time none is lost.",
+  "files.workers": "Requests share few connections; a cancelled or silent one is dropped and nothing waits for it.",
+  "files.hostile": "Whatever a worker answers ends a request with an error, never the server.",
+  "files.fuzzed": "Mutated requests find no fault in the worker built with the sanitizers.",
+  "file.read": "file_read shows text by lines, images as images, and anything else as base64 by range.",
+  "file.write": "file_write writes text and bytes exactly, with mode and folders, or refuses an existing file.",
+  "file.edit": "file_edit replaces what matches as often as said, shows a diff, or says what is there instead.",
+  "file.arrange": "file_delete and file_move do what they say and no more.",
+  "cp.both": "`podexec cp` copies files and folders in and out, with their permission bits.",
+  "cp.streams": "`podexec cp` takes - for standard input and output.",
+  "cp.errors": "What `podexec cp` cannot copy is named, and its exit status tells the kind.",
+  "cp.hostile":
+    "Nothing in a sandbox makes `podexec cp` write outside its local target, or read outside the local folder it copies.",
+
+  // Ports
+  "port.http": "A port of a sandbox is reachable by HTTP through the server's own listener, in two forms.",
+  "port.headers": "An application behind a port sees what it would see on localhost, and nothing of the server's.",
+  "port.origin": "A page from a sandbox cannot call the server, nor read what is of other origins.",
+  "port.stream": "Whatever passes a port streams both ways with back pressure, and ends with its client.",
+  "port.gates": "Only who knows the token of a port reaches it, under a host that the server answers to.",
+  "port.errors": "What does not answer behind a port is told in a page with a status.",
+  "port.limits": "Ports of a sandbox and connections to a port are bounded, and end with them.",
+  "port.hostile": "Nothing an application sends stops the server or fills its memory.",
+  "port.websocket": "WebSockets pass with their subprotocol, binary messages, pings and close codes.",
+  "port.tools": "port_expose, port_list and port_close do what they say, and the URL stays the same.",
+  "port.isolated": "Ports of a sandbox without a network are reachable through its agent.",
+  "port.browser": "A dev server with hot reload works through its URL in a real browser.",
+
+  // Finding and watching files
+  "find.ignore": "`.gitignore` and `.ignore` files mean what git takes them to mean.",
+  "find.list": "file_list shows a tree with types, sizes, modes, times and targets, upper levels first.",
+  "find.bounded": "Folders of any size, loops, FIFOs, devices and /proc are listed and searched in bounded time.",
+  "find.search": "file_search finds what ripgrep finds, with it or without it.",
+  "find.linear": "No pattern takes more than linear time.",
+  "find.refused": "A wrong pattern, glob or path is refused with its place or name.",
+  "find.hostile": "What a hostile worker or ripgrep answers is refused or bounded.",
+  "find.clean": "The sanitizers find nothing in listing, searching and watching, mutated patterns included.",
+  "watch.told": "A change in place, a replacement by rename, a deletion and a return of a file are told.",
+  "watch.shared": "One connection serves all watches of a sandbox, and is made again after a loss.",
+  "watch.bounded": "Floods of changes are told together, and the number of watches is limited.",
+
   // Speed and leaving
   "speed.bench": "One command measures podexec beside plain `podman exec` and prints the table.",
   "speed.start": "The executable is there at once: `podexec version` loads neither the MCP SDK nor zod.",
   "done.clean": "After the tests no container, process, folder or image layer of theirs is left.",
+
+  // Commands that can be trusted
+  "command.id": "Each command has an id; shell_exec waits for a time, then says that it runs, with the output so far.",
+  "command.wait": "shell_wait goes on by cursor, until the end or until there is output; several may wait at once.",
+  "cursor.exact": "Read by cursor, whatever the pieces, output is told whole, each byte once, no character torn.",
+  "command.idempotent":
+    "With the same idempotency key a command runs once: the second call gets the first one's result.",
+  "command.background":
+    "Background work returns at once, has no time limit, is listed and has a log that is read by cursor.",
+  "command.kill": "shell_kill ends the whole tree, double forks included, and says how many were killed and survive.",
+  "command.kill-left": "What a finished command left running is ended by that command's id.",
+  "command.signal": "Other signals reach the main process.",
+  "command.input": "shell_input gives a command text, keys and the end of input, and shows what it answers.",
+  "command.list": "shell_list shows commands and processes with CPU, memory, ports and whose log they write.",
+  "command.output": "shell_output reads any part of the output, or the lines that contain a text.",
+  "command.recovered": "A server that connects again finds running and finished commands, and their output.",
+  "command.bounded": "Of commands that have ended the last 256 are remembered, in little memory.",
+  "command.detach": "A cut connection leaves a command with an idempotency key running; without one it is ended.",
+  "secrets.masked": "Secrets are masked in all that comes back, whatever cuts them.",
+  "secrets.survive": "The masks survive a restart of the server.",
+  "tty.drives": "A terminal drives vim, a REPL and a [y/N] prompt.",
+  "tty.screen": "A terminal's result shows its screen, and follows its size.",
+  "tty.output": "A terminal's output is told without escape sequences.",
+  "tty.keys": "Keys have names.",
+  "tty.bounded": "Hostile escape sequences cost bounded time and memory.",
+
+  ...podmanRequirements,
 } as const satisfies Record<string, string>;
