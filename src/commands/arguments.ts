@@ -8,6 +8,8 @@ import { nearest } from "../nearest.ts";
 interface Given {
   flags: Map<string, string[]>;
   positionals: string[];
+  /** What stood behind `--`, for a verb that has a use for it. */
+  words: string[];
 }
 
 /**
@@ -35,11 +37,12 @@ export function usageError(command: string, message: string, hint?: string): Pod
 }
 
 function collect(raw: readonly string[], args: Args, command: string): Given {
-  const given: Given = { flags: new Map(), positionals: [] };
+  const given: Given = { flags: new Map(), positionals: [], words: [] };
+  const takesWords = Object.values(args).some(({ type }) => type === "words");
   const words = [...raw];
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--") {
-      given.positionals.push(...words);
+      given[takesWords ? "words" : "positionals"].push(...words);
       break;
     }
     if (looksLikeFlag(word)) takeFlag(word, words, { given, args, command });
@@ -92,7 +95,8 @@ function findFlag(flag: string, args: Args, command: string): Found {
   }
   const names = flags.flatMap(([name, def]) => (def.type === "boolean" ? [name, `no-${name}`] : [name]));
   const meant = nearest(flag.replace(/^-+/, ""), names);
-  throw usageError(command, `unknown flag ${flag} for ${command}`, meant && `Did you mean --${meant}?`);
+  const hint = meant ? `Did you mean --${meant}?` : behindDashes(args, command);
+  throw usageError(command, `unknown flag ${flag} for ${command}`, hint);
 }
 
 function booleanText(
@@ -160,25 +164,35 @@ function positionalValues(given: Given, args: Args, command: string): Record<str
   const values: Record<string, unknown> = {};
   const words = [...given.positionals];
   for (const [name, def] of Object.entries(args)) {
+    if (def.type === "words") values[name] = given.words;
     if (def.type !== "positional" && def.type !== "positionals") continue;
     const taken = words.splice(0, def.type === "positional" ? 1 : words.length);
     for (const word of taken) checkValue(name.toUpperCase(), word, def);
     values[name] = def.type === "positional" ? taken[0] : taken;
   }
   const [surplus] = words;
-  if (surplus !== undefined) throw usageError(command, `unexpected argument "${surplus}" for ${command}`);
-  return values;
+  if (surplus === undefined) return values;
+  const hint = behindDashes(args, command);
+  throw usageError(command, `unexpected argument "${surplus}" for ${command}`, hint);
+}
+
+/** Where a program and its arguments belong; undefined for a verb that runs none. */
+function behindDashes(args: Args, command: string): string | undefined {
+  if (!Object.values(args).some(({ type }) => type === "words")) return undefined;
+  const needed = Object.entries(args).filter(([, { type, required }]) => type === "positional" && required === true);
+  const before = [command, ...needed.map(([name]) => name.toUpperCase())].join(" ");
+  return `What is to be run stands behind --, as in: ${before} -- ls -l`;
 }
 
 function checkPresence(name: string, def: ArgDef, value: unknown, command: string): void {
   if (def.required !== true) return;
   if (Array.isArray(value) ? value.length > 0 : value !== undefined) return;
-  const shown = isFlag(def) ? `--${name}` : name.toUpperCase();
+  const shown = isFlag(def) ? `--${name}` : `${def.type === "words" ? "-- " : ""}${name.toUpperCase()}`;
   const choices = "options" in def && def.options ? `One of ${def.options.join(", ")}.` : undefined;
   throw usageError(command, `${shown} is missing for ${command}`, choices);
 }
 
 /** True for a flag, false for a positional. */
 export function isFlag(def: ArgDef): def is FlagDef {
-  return def.type !== "positional" && def.type !== "positionals";
+  return def.type !== "positional" && def.type !== "positionals" && def.type !== "words";
 }

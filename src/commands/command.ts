@@ -24,10 +24,14 @@ export type FlagDef =
   | (FlagBase & { type: "strings" })
   | (FlagBase & { type: "boolean"; default?: boolean });
 
-/** Arguments without dashes, in the order of their declaration: one, or (the last) any number. */
+/**
+ * Arguments without dashes, in the order of their declaration: one, or (the last) any number; and `words`, what stands
+ * behind `--`, taken as it is. `shown`: what the usage calls it, default its name in capitals.
+ */
 export type PositionalDef =
-  | (Described & { type: "positional"; required?: boolean; options?: readonly string[] })
-  | (Described & { type: "positionals"; required?: boolean; options?: readonly string[] });
+  | (Described & { type: "positional"; required?: boolean; options?: readonly string[]; shown?: string })
+  | (Described & { type: "positionals"; required?: boolean; options?: readonly string[] })
+  | (Described & { type: "words"; required?: boolean });
 
 export type ArgDef = FlagDef | PositionalDef;
 
@@ -38,30 +42,42 @@ type Value<Def> = Def extends { type: "boolean" }
   ? boolean
   : Def extends { type: "number" }
     ? number
-    : Def extends { type: "strings" | "positionals" }
+    : Def extends { type: "strings" | "positionals" | "words" }
       ? readonly string[]
       : Def extends { options: readonly (infer Option)[] }
         ? Option
         : string;
 
-type Present = { default: string | number | boolean } | { required: true } | { type: "strings" | "positionals" };
+type Present =
+  { default: string | number | boolean } | { required: true } | { type: "strings" | "positionals" | "words" };
 
 /** What `run` receives: `undefined` where a flag without a default was not given, `[]` where a list is empty. */
 export type ParsedArgs<A extends Args> = {
   readonly [Name in keyof A]: A[Name] extends Present ? Value<A[Name]> : Value<A[Name]> | undefined;
 };
 
-/** A place to write text to; a write resolves when the text is handed over. */
+/** A place to write to; a write resolves when what is written is handed over. */
 export interface Output {
-  write(text: string): Promise<void>;
+  write(text: string | Uint8Array): Promise<void>;
+  isTerminal: boolean;
+  /** Of the terminal, now. */
+  readonly columns?: number | undefined;
+}
+
+export interface Input {
+  /** What comes, as it comes, until its end; the sender feels a slow reader. May be asked for once. */
+  chunks(): AsyncIterable<Uint8Array>;
   isTerminal: boolean;
 }
 
 /** stdout carries the verb's answer and nothing else; progress goes to stderr or the log. */
 export interface Io {
+  stdin: Input;
   stdout: Output;
   stderr: Output;
 }
+
+export type SignalName = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -73,6 +89,13 @@ export interface VerbContext<A extends Args = Args> {
   environment: Environment;
   /** Aborted by SIGINT, SIGTERM or SIGHUP, with a PodexecError INTERRUPTED as its reason. */
   signal: AbortSignal;
+  /**
+   * Asks the verb about each signal first: a Ctrl-C may be meant for what it runs. One that the handler does not take
+   * (false) aborts `signal`.
+   *
+   * @returns what ends that
+   */
+  takeSignals(handler: (name: SignalName) => boolean): () => void;
   /** The dispatch table, for verbs about verbs. */
   table: Table;
 }

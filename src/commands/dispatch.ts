@@ -2,18 +2,14 @@
 import { meaningOf } from "../errors.ts";
 import { looksLikeFlag, parseArguments, usageError } from "./arguments.ts";
 import { withCommonArgs } from "./common.ts";
-import type { Environment, Io, Row, Table, Verb } from "./command.ts";
+import type { Row, Table, Verb, VerbContext } from "./command.ts";
 import { nearest } from "../nearest.ts";
 import { failureText } from "./failure.ts";
-import { before, logFor, wantsDebug } from "./verbosity.ts";
+import { before, logFor, wantsDebug, wantsJson } from "./verbosity.ts";
 import { tableUsage, verbUsage } from "./usage.ts";
 
 /** What a verb gets from the process it runs in. */
-export interface World {
-  io: Io;
-  environment: Environment;
-  signal: AbortSignal;
-}
+export type World = Pick<VerbContext, "io" | "environment" | "signal" | "takeSignals">;
 
 /**
  * Runs one command line to its end. Failures are printed on stderr: as lines, or with `--json` as one JSON object.
@@ -27,7 +23,7 @@ export async function dispatch(argv: readonly string[], table: Table, world: Wor
   } catch (thrown) {
     if (isBrokenPipe(thrown)) return 0;
     const { error, text } = failureText(thrown, {
-      json: before(argv, "--").includes("--json"),
+      json: wantsJson(argv, world.environment),
       debug: wantsDebug(argv, world.environment),
     });
     await world.io.stderr.write(text);

@@ -23,6 +23,8 @@ function withDetails(thrown: unknown, debug: boolean): PodexecError {
   const expected = thrown instanceof PodexecError;
   if (debug) return copy(error, { details: [error.details, stacks(thrown)].filter(Boolean).join("\n") });
   if (expected) return error;
+  if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOSPC")
+    return copy(error, { message: firstLine(error.message), hint: "Free some room where output and --data-dir go." });
   return copy(error, {
     message: `internal error: ${firstLine(error.message)}`,
     hint: "This is a fault of podexec; PODEXEC_DEBUG=1 or --log-level debug shows where.",

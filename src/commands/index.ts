@@ -6,6 +6,18 @@ export const commands: Table = {
     summary: "Serve MCP: a sandbox of its own for every agent",
     load: async () => (await import("./serve.ts")).serve,
   },
+  run: {
+    summary: "Run one command in a sandbox of its own",
+    load: async () => (await import("./run.ts")).run,
+  },
+  attach: {
+    summary: "Connect this terminal to a sandbox of a running server",
+    load: async () => (await import("./attach.ts")).attach,
+  },
+  cp: {
+    summary: "Copy files and folders into a sandbox and out of it",
+    load: async () => (await import("./cp.ts")).cp,
+  },
   "build-image": {
     summary: "Build the Debian tool image that sandboxes start from",
     load: async () => (await import("./build-image.ts")).buildImage,

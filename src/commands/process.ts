@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { isatty } from "node:tty";
 import { PodexecError } from "../errors.ts";
 import { environment } from "../runtime.ts";
-import type { Output } from "./command.ts";
+import type { Input, Output, SignalName } from "./command.ts";
 import type { World } from "./dispatch.ts";
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies SignalName[];
 /** One Ctrl-C or one `timeout` reaches a process twice where both its group and its parent pass the signal on. */
 const SAME_SIGNAL_MS = 500;
 
@@ -18,8 +18,10 @@ const SAME_SIGNAL_MS = 500;
 export function processWorld(onSecondSignal: () => void): World {
   const stopping = new AbortController();
   let stoppedAt = 0;
+  let taker: (name: SignalName) => boolean = () => false;
   for (const name of SIGNALS.filter((signal) => !isIgnored(signal))) {
     process.on(name, () => {
+      if (taker(name)) return;
       if (!stopping.signal.aborted) {
         stoppedAt = performance.now();
         stopping.abort(new PodexecError("INTERRUPTED", `interrupted by ${name}`));
@@ -27,10 +29,19 @@ export function processWorld(onSecondSignal: () => void): World {
     });
   }
   return {
-    io: { stdout: outputTo(process.stdout), stderr: outputTo(process.stderr) },
+    io: { stdin: inputFrom(() => process.stdin), stdout: outputTo(process.stdout), stderr: outputTo(process.stderr) },
     environment: environment(),
     signal: stopping.signal,
+    takeSignals(handler) {
+      taker = handler;
+      return () => (taker = () => false);
+    },
   };
+}
+
+/** @param stream opens standard input where it is called: a verb that reads nothing does not touch it */
+function inputFrom(stream: () => AsyncIterable<Uint8Array>): Input {
+  return { isTerminal: isatty(0), chunks: stream };
 }
 
 function outputTo(stream: NodeJS.WriteStream & { fd: number }): Output {
@@ -38,6 +49,9 @@ function outputTo(stream: NodeJS.WriteStream & { fd: number }): Output {
   stream.on("error", () => {});
   return {
     isTerminal: isatty(stream.fd),
+    get columns() {
+      return stream.columns;
+    },
     write: (text) =>
       new Promise((resolve, reject) => {
         stream.write(text, (error) => (error ? reject(error) : resolve()));

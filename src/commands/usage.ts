@@ -42,15 +42,20 @@ export function tableUsage(command: string, table: Table): string {
 /** One verb: how it is called, what it does, its arguments, examples. */
 export function verbUsage(command: string, summary: string, verb: Verb): string {
   const positionals = Object.entries(verb.args).filter(([, def]) => !isFlag(def));
+  const words = positionals.find(([, def]) => def.type === "words");
   const flags = flagRows(verb.args);
   return [
-    ["Usage:", command, ...positionals.map(([name]) => positionalText(name, verb.args)), "[FLAGS]"].join(" "),
+    [
+      ...["Usage:", command],
+      ...positionals.filter((one) => one !== words).map(([name]) => positionalText(name, verb.args)),
+      ...["[FLAGS]", ...(words ? [positionalText(words[0], verb.args)] : [])],
+    ].join(" "),
     "",
     `${summary}.`,
     ...(verb.details ? ["", ...verb.details.split("\n").flatMap((line) => wrap(line, WIDTH))] : []),
     ...section(
       "Arguments",
-      positionals.map(([name, def]) => [name.toUpperCase(), def.summary]),
+      positionals.map(([name, def]) => [shownName(name, def), def.summary]),
     ),
     ...section("Flags", flags),
     ...(verb.examples ? ["", "Examples:", ...verb.examples.map((example) => `  ${example}`)] : []),
@@ -75,8 +80,14 @@ function flagSummary(def: FlagDef): string {
 
 function positionalText(name: string, args: Args): string {
   const def = args[name];
-  const text = name.toUpperCase() + (def?.type === "positionals" ? "..." : "");
+  const dashes = def?.type === "words" ? "-- " : "";
+  const many = def?.type === "positionals" || def?.type === "words" ? "..." : "";
+  const text = `${dashes}${shownName(name, def)}${many}`;
   return def?.required === true ? text : `[${text}]`;
+}
+
+function shownName(name: string, def: Args[string] | undefined): string {
+  return (def?.type === "positional" && def.shown) || name.toUpperCase();
 }
 
 function flagRows(args: Args): [string, string][] {

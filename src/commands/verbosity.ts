@@ -11,6 +11,13 @@ export function wantsDebug(argv: readonly string[], environment: Environment): b
   return (debug !== "" && debug !== "0") || environment["PODEXEC_LOG_LEVEL"] === "debug";
 }
 
+/** True where failures are to be JSON: `--json`, `--log-format json` or PODEXEC_LOG_FORMAT=json. */
+export function wantsJson(argv: readonly string[], environment: Environment): boolean {
+  const words = before(argv, "--");
+  const format = /(?:^| )--log-format[= ](\S+)/.exec(words.join(" "))?.[1] ?? environment["PODEXEC_LOG_FORMAT"];
+  return words.includes("--json") || format === "json";
+}
+
 /**
  * The log that flags and the environment ask for.
  *

@@ -38,6 +38,33 @@ test.each([
   expect({ stdout, stderr }).toEqual({ stdout: "", stderr: `podexec: ${message}\n  ${hint}\n` });
 });
 
+test("a variable that means nothing is told, with what was probably meant [config.unknown]", async () => {
+  const env = { MCP_HOST: "0.0.0.0", PODEXEC_MEMROY: "1g", PODEXEC_XYZZY: "1" };
+  const { stderr } = await run([podexec, "serve"], { status: 6, env });
+  expect(stderr).toContain("PODEXEC_MEMROY means nothing to podexec; did you mean PODEXEC_MEMORY?");
+  expect(stderr).toMatch(/PODEXEC_XYZZY means nothing to podexec\n/);
+});
+
+test.each([
+  [["--data-dir", "/proc/nowhere"], "/proc/nowhere cannot be written (ENOENT)", "PODEXEC_DATA_DIR"],
+  [["--data-dir", "/etc/passwd"], "/etc/passwd is no folder", "--data-dir"],
+  [["--token-file", "/nowhere"], "--token-file: /nowhere cannot be read (ENOENT)", "PODEXEC_TOKEN"],
+])("serve %j says what is wrong with it and the next step [config.errors]", async (flags, says, next) => {
+  const { stderr } = await run([podexec, "serve", "--port", "0", ...flags], { status: 2 });
+  expect(stderr).toContain(says);
+  expect(stderr).toContain(next);
+});
+
+test("where the log is JSON a failure is too [cli.json]", async () => {
+  for (const [flags, env] of [
+    [["--log-format", "json"], {}],
+    [[], { PODEXEC_LOG_FORMAT: "json" }],
+  ] as const) {
+    const { stderr } = await run([podexec, "serve", "--port", "x", ...flags], { status: 2, env });
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "INVALID_CONFIG" } });
+  }
+});
+
 test("serve beyond loopback without a token is refused with status 6 [config.open]", async () => {
   const { stderr } = await run([podexec, "serve"], { status: 6, env: { MCP_HOST: "0.0.0.0" } });
   expect(stderr).toContain("0.0.0.0 (MCP_HOST) is reachable from outside, and no token is set");

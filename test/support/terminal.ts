@@ -7,6 +7,9 @@ export interface Terminal {
   /** The screen's text, without escape sequences, as soon as the pattern is in what came after the last call. */
   shows(pattern: RegExp, timeoutMs?: number): Promise<string>;
   close(): Promise<void>;
+  /** Takes the terminal away, as closing its window does, and waits for the program's end. */
+  hangUp(): Promise<void>;
+  resize(columns: number, rows: number): void;
 }
 
 /** Starts a program on a terminal of 200 columns. */
@@ -34,6 +37,12 @@ export function openTerminal(argv: readonly string[], env: Record<string, string
       const text = Bun.stripANSI(seen);
       seen = "";
       return text;
+    },
+    resize: (columns, rows) => child.terminal?.resize(columns, rows),
+    async hangUp() {
+      child.terminal?.close();
+      child.kill("SIGHUP");
+      await child.exited;
     },
     async close() {
       child.kill("SIGKILL");

@@ -18,20 +18,22 @@ export async function call(table: Table, words: readonly string[], options: Worl
   const stdout = recorder();
   const stderr = recorder();
   const status = await dispatch(words, table, {
-    io: { stdout, stderr },
+    io: { stdin: { isTerminal: false, chunks: async function* () {} }, stdout, stderr },
     environment: options.environment ?? {},
     signal: options.signal ?? new AbortController().signal,
+    takeSignals: () => () => {},
   });
   return { status, stdout: stdout.text(), stderr: stderr.text() };
 }
 
 function recorder(): Output & { text(): string } {
+  const decoder = new TextDecoder();
   const parts: string[] = [];
   return {
     isTerminal: false,
     text: () => parts.join(""),
     write: async (text) => {
-      parts.push(text);
+      parts.push(typeof text === "string" ? text : decoder.decode(text, { stream: true }));
     },
   };
 }

@@ -59,6 +59,13 @@ test("a switch is set, negated and written out [cli.values]", () => {
   expect(parse("--build=false")).toMatchObject({ build: false });
 });
 
+test("what stands behind -- is one argument's, as it is, where a verb wants it [cli.values, run.words]", () => {
+  const own = { image: args.file, rest: { type: "words", summary: "Words" } } as const satisfies Args;
+  const words = ["x", "--", "ls", "--help", "a b", "--", ""];
+  expect(parseArguments(words, own, "podexec try")).toEqual({ image: "x", rest: ["ls", "--help", "a b", "--", ""] });
+  expect(() => parseArguments(["x", "ls"], own, "podexec try")).toThrow('unexpected argument "ls"');
+});
+
 test("after -- nothing is a flag [cli.values]", () => {
   expect(parse("--build", "--", "--port")).toMatchObject({ build: true, file: "--port", port: undefined });
 });

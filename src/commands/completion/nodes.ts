@@ -46,7 +46,7 @@ export async function describeTable(table: Table, path = ""): Promise<Node[]> {
 
 function verbNode(path: string, args: Args): Node {
   const words = Object.values(args).flatMap((def) =>
-    !isFlag(def) && def.options ? def.options.map((text) => ({ text, summary: def.summary })) : [],
+    "options" in def && def.options && !isFlag(def) ? def.options.map((text) => ({ text, summary: def.summary })) : [],
   );
   return { path, words, flags: flagsOf(withCommonArgs(args)) };
 }
