@@ -5,16 +5,25 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 
 const CALL_LIMIT_MS = 120_000;
 
+/** A tool's structured result. */
+export type Result = Readonly<Record<string, unknown>>;
+
 /** One conversation with podexec. */
 export interface Session {
   /** Runs a command that has to succeed and answers its output. @throws Error with what came instead */
   exec(command: string): Promise<string>;
+  /** Calls any tool. @throws Error with what it said where it failed */
+  call(tool: string, args: Result): Promise<Result>;
   /** Ends the session, and with it its sandbox. */
   close(): Promise<void>;
 }
 
-/** A session over HTTP with connections kept alive. */
-export async function openHttp(url: string): Promise<Session> {
+/**
+ * A session over HTTP with connections kept alive.
+ *
+ * @param onSandbox hears the handle that each result names
+ */
+export async function openHttp(url: string, onSandbox: (handle: string) => void = () => {}): Promise<Session> {
   const transport = new StreamableHTTPClientTransport(new URL(url));
   const client = newClient();
   await client.connect(transport);
@@ -23,7 +32,12 @@ export async function openHttp(url: string): Promise<Session> {
     await transport.terminateSession();
     await client.close();
   };
-  return { exec: (command) => exec(client, command), close };
+  const calling = async (tool: string, args: Result) => {
+    const result = await call(client, tool, args);
+    if (typeof result["sandbox"] === "string") onSandbox(result["sandbox"]);
+    return result;
+  };
+  return { call: calling, exec: (command) => exec(calling, command), close };
 }
 
 /** A session with a podexec of its own, over its standard streams. */
@@ -32,17 +46,23 @@ export async function openStdio(argv: readonly [string, ...string[]], env: Recor
   const client = newClient();
   await client.connect(new StdioClientTransport({ command, args, env, stderr: "ignore" }));
   await client.listTools();
-  return { exec: (text) => exec(client, text), close: () => client.close() };
+  const calling = (tool: string, input: Result) => call(client, tool, input);
+  return { call: calling, exec: (text) => exec(calling, text), close: () => client.close() };
 }
 
 function newClient(): Client {
   return new Client({ name: "podexec-bench", version: "1" });
 }
 
-async function exec(client: Client, command: string): Promise<string> {
-  const call = { name: "shell_exec", arguments: { command } };
-  const result = await client.callTool(call, undefined, { timeout: CALL_LIMIT_MS });
-  const { output, retval } = (result.structuredContent ?? {}) as { output?: string; retval?: number | null };
-  if (retval !== 0 || output === undefined) throw new Error(`${command}: ${JSON.stringify(result).slice(0, 400)}`);
-  return output;
+async function call(client: Client, name: string, args: Result): Promise<Result> {
+  const result = await client.callTool({ name, arguments: args }, undefined, { timeout: CALL_LIMIT_MS });
+  if (result.isError === true) throw new Error(`${name}: ${JSON.stringify(result.content).slice(0, 400)}`);
+  return (result.structuredContent ?? {}) as Result;
+}
+
+async function exec(calling: Session["call"], command: string): Promise<string> {
+  const result = await calling("shell_exec", { command });
+  const { output, retval } = result;
+  if (retval === 0 && typeof output === "string") return output;
+  throw new Error(`${command}: ${JSON.stringify(result).slice(0, 400)}`);
 }

@@ -34,6 +34,13 @@ export interface Size {
   outputBytes: number;
   flatCommands: number;
   starts: number;
+  /** Sandboxes with ten waiting commands each, and for how long they are watched. */
+  idleSandboxes: number;
+  idleMs: number;
+  /** Sandboxes that a restarted server finds again, and how often. */
+  reconnectSandboxes: number;
+  reconnects: number;
+  transferBytes: number;
 }
 
 /** What a measurement works with. Whatever it starts is ended after it, also where it fails. */

@@ -1,4 +1,4 @@
-/** Memory of processes, in MB (1,000,000 bytes). */
+/** What processes use: memory in MB (1,000,000 bytes), CPU time. */
 import { readFileSync } from "node:fs";
 
 const KIB_IN_MB = 1024 / 1e6;
@@ -17,6 +17,19 @@ export function proportionalMb(pid: number): number {
 export function privateMb(pid: number): number {
   const file = `/proc/${pid}/smaps_rollup`;
   return (field(file, "Private_Clean") + field(file, "Private_Dirty")) * KIB_IN_MB;
+}
+
+/** CPU time that processes have used so far, in ms: proc_pid_stat(5), whose clock has 100 ticks a second. */
+export function cpuMs(pids: readonly number[]): number {
+  const ticks = pids.map((pid) => {
+    const [utime = 0, stime = 0] = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")
+      .slice(11, 13)
+      .map(Number);
+    return utime + stime;
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) * 10;
 }
 
 /** A process and all its descendants. */

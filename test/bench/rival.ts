@@ -5,8 +5,12 @@ import { containerMb } from "./containers.ts";
 import type { Place } from "./place.ts";
 
 export interface Rival {
+  /** Of its container. */
+  name: string;
   /** Runs a command to its end and answers how many bytes it printed. @throws Error where its status is not 0 */
   exec(command: string): Promise<number>;
+  /** Copies by `podman cp`. */
+  cp(from: string, to: string): Promise<unknown>;
   /** What its container costs beside what is executed in it, in MB. */
   memoryMb(): Promise<number>;
   stop(): Promise<void>;
@@ -21,7 +25,8 @@ export async function startRival(place: Place, cleanup: Cleanup): Promise<Rival>
   cleanup.add(stop);
   await podman(place, containerArgs(place, name));
   const exec = (command: string) => podman(place, ["exec", name, "/bin/sh", "-lc", command]);
-  return { exec, memoryMb: () => containerMb(place, [name]), stop };
+  const cp = (from: string, to: string) => podman(place, ["cp", from, to]);
+  return { name, exec, cp, memoryMb: () => containerMb(place, [name]), stop };
 }
 
 /** The limits of podexec's defaults, and whatever else this host's Podman needs. */

@@ -3,13 +3,17 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "./place.ts";
 
-/** Names of the sandboxes of a server that are started and wait for a session, or of all of them. */
-export function sandboxesOf(place: Place, serverPid: number, only: "waiting" | "all"): string[] {
+/** Names of the sandboxes of a server. */
+export function sandboxesOf(place: Place, serverPid: number): string[] {
   const folder = join(place.dataFolder, "sandboxes");
   const names = existsSync(folder) ? readdirSync(folder) : [];
-  const own = names.filter((name) => ownerPid(join(folder, name)) === serverPid);
-  if (only === "all") return own;
-  return own.filter((name) => existsSync(join(folder, name, "s")) && !existsSync(join(folder, name, "session")));
+  return names.filter((name) => ownerPid(join(folder, name)) === serverPid);
+}
+
+/** Those of them that are started and that nobody has. */
+export function waitingOf(place: Place, serverPid: number, taken: ReadonlySet<string>): string[] {
+  const isStarted = (name: string) => existsSync(join(place.dataFolder, "sandboxes", name, "s"));
+  return sandboxesOf(place, serverPid).filter((name) => isStarted(name) && !taken.has(name));
 }
 
 function ownerPid(folder: string): number {

@@ -1,17 +1,22 @@
 /** The compiled podexec, started as a person starts it. */
 import type { Cleanup } from "./cleanup.ts";
-import { containerMb } from "./containers.ts";
+import { containerMb, processesOf } from "./containers.ts";
 import { openHttp, openStdio, type Session } from "./client.ts";
 import type { Place } from "./place.ts";
-import { sandboxesOf } from "./sandboxes.ts";
+import { nameOf } from "../../src/sandbox/handle.ts";
+import { sandboxesOf, waitingOf } from "./sandboxes.ts";
 
 export interface ServerOptions {
   pool?: number;
-  maxSessions?: number;
+  maxSandboxes?: number;
 }
 
 export interface PodexecServer {
   pid: number;
+  /** Copies by `podexec cp`. @throws Error where its status is not 0 */
+  cp(from: string, to: string): Promise<void>;
+  /** All processes of its sandboxes. */
+  processes(): Promise<number[]>;
   /** From the start of the process to its word that it listens, in milliseconds. */
   listeningAfterMs: number;
   /** A session over HTTP; ended with the server at the latest. */
@@ -22,6 +27,8 @@ export interface PodexecServer {
   untilPooled(count: number): Promise<void>;
   /** Ends the server and with it all its sandboxes. */
   stop(): Promise<void>;
+  /** Ends it as a crash does: its sandboxes run on for a lease. */
+  crash(): Promise<void>;
 }
 
 const START_LIMIT_MS = 20_000;
@@ -31,8 +38,9 @@ const STOP_LIMIT_MS = 90_000;
 
 /** Starts `podexec serve` on a free port of the loopback. @throws Error with what it said where it does not listen */
 export async function startServer(place: Place, options: ServerOptions, cleanup: Cleanup): Promise<PodexecServer> {
-  const { pool = 1, maxSessions = 128 } = options;
-  const flags = ["--port", "0", "--pool", String(pool), "--max-sessions", String(maxSessions)];
+  const { pool = 1, maxSandboxes = 128 } = options;
+  const limits = ["--max-sandboxes", String(maxSandboxes), "--linger", "0s"];
+  const flags = ["--port", "0", "--pool", String(pool), ...limits];
   const startedAt = performance.now();
   const child = Bun.spawn([place.executable, "serve", "--data-dir", place.dataFolder, ...flags], {
     env: place.environment,
@@ -42,13 +50,20 @@ export async function startServer(place: Place, options: ServerOptions, cleanup:
   cleanup.add(stop);
   const url = await untilListening(child.stderr);
   const listeningAfterMs = performance.now() - startedAt;
+  const taken = new Set<string>();
   return {
     pid: child.pid,
     listeningAfterMs,
-    open: () => openHttp(url),
-    sandboxMb: () => containerMb(place, sandboxesOf(place, child.pid, "all")),
-    untilPooled: (count) => untilPooled(place, child.pid, count),
+    cp: (from, to) => copy(place, from, to),
+    processes: () => processesOf(place, sandboxesOf(place, child.pid)),
+    open: () => openHttp(url, (handle) => taken.add(nameOf(handle))),
+    sandboxMb: () => containerMb(place, sandboxesOf(place, child.pid)),
+    untilPooled: (count) => untilPooled(count, () => waitingOf(place, child.pid, taken)),
     stop,
+    async crash() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
   };
 }
 
@@ -80,6 +95,13 @@ async function untilListening(stderr: ReadableStream<Uint8Array>): Promise<strin
   }
 }
 
+async function copy(place: Place, from: string, to: string): Promise<void> {
+  const argv = [place.executable, "cp", "--data-dir", place.dataFolder, from, to];
+  const child = Bun.spawn(argv, { env: place.environment, stdio: ["ignore", "ignore", "pipe"] });
+  const said = await child.stderr.text();
+  if ((await child.exited) !== 0) throw new Error(`podexec cp: ${said}`);
+}
+
 async function drop(reader: { read(): Promise<{ done: boolean }> }): Promise<void> {
   while (!(await reader.read()).done);
 }
@@ -92,9 +114,9 @@ async function end(child: Bun.Subprocess): Promise<void> {
   clearTimeout(limit);
 }
 
-async function untilPooled(place: Place, pid: number, count: number): Promise<void> {
+async function untilPooled(count: number, waiting: () => string[]): Promise<void> {
   const limit = Date.now() + POOL_LIMIT_MS;
-  while (sandboxesOf(place, pid, "waiting").length < count) {
+  while (waiting().length < count) {
     if (Date.now() > limit) throw new Error(`the pool has not ${count} sandboxes after ${POOL_LIMIT_MS / 1000} s`);
     await Bun.sleep(20);
   }

@@ -11,6 +11,11 @@ export const FULL: Size = {
   outputBytes: 100_000_000,
   flatCommands: 20_000,
   starts: 9,
+  idleSandboxes: 20,
+  idleMs: 10_000,
+  reconnectSandboxes: 50,
+  reconnects: 5,
+  transferBytes: 100_000_000,
 };
 
 /** Whether it works at all: seconds; its numbers mean nothing. */
@@ -24,4 +29,9 @@ export const QUICK: Size = {
   outputBytes: 1_000_000,
   flatCommands: 100,
   starts: 1,
+  idleSandboxes: 2,
+  idleMs: 1_000,
+  reconnectSandboxes: 2,
+  reconnects: 1,
+  transferBytes: 1_000_000,
 };

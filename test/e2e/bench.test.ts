@@ -17,10 +17,18 @@ const ROWS = [
   /^\d+ sessions at once, until all have answered /,
   /^\d+ MB of output in one command /,
   /^\d+ MB of output, throughput /,
+  /^file_read of 1 KB, p50 .*< 3 ms/,
+  /^file_read of 1 MB, p50 /,
+  /^\d+ MB into a sandbox, cp .*>= 300 MB\/s/,
+  /^\d+ MB out of it, cp .*>= 300 MB\/s/,
   /^server memory over \d+ commands .*10 %/,
   /^memory of a sandbox: .*<= 3 MB/,
   /^memory of the idle server, resident /,
+  /^\d+ commands waiting in \d+ sandboxes: CPU of the server .*< 1 %/,
+  /^\d+ commands waiting in \d+ sandboxes: CPU of all sandboxes together .*< 1 %/,
   /^start to listening .*< 300 ms/,
+  /^restart after SIGKILL with \d+ sandboxes: added to the start .*< 100 ms/,
+  /^restart after SIGKILL with \d+ sandboxes: the first command /,
 ];
 
 test("one command measures podexec beside plain podman exec and prints every row [speed.bench]", async () => {
