@@ -4,14 +4,21 @@ import { join } from "node:path";
 import { commands } from "../src/commands/index.ts";
 import { commandsMarkdown, optionsMarkdown } from "../src/commands/markdown.ts";
 import { toolsMarkdown } from "../src/mcp/markdown.ts";
+import { tools } from "../src/mcp/tools/index.ts";
+import { readTranscripts, transcriptsMarkdown } from "./docs/transcripts.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+
+const own = tools.filter(({ toolset = "sandbox" }) => toolset === "sandbox");
+const podman = tools.filter(({ toolset }) => toolset === "podman");
 
 /** Each generated section: the file, the name of its marks, what stands between them. */
 export const SECTIONS = [
   { file: "docs/configuration.md", name: "options", content: () => optionsMarkdown() },
   { file: "README.md", name: "commands", content: () => commandsMarkdown(commands) },
-  { file: "README.md", name: "tools", content: () => toolsMarkdown() },
+  { file: "README.md", name: "tools", content: () => transcriptsMarkdown(own, readTranscripts()) },
+  { file: "docs/tools.md", name: "tools", content: () => toolsMarkdown(own) },
+  { file: "docs/podman.md", name: "tools", content: () => toolsMarkdown(podman) },
 ];
 
 /** What stands between the marks; undefined where they are not there once each, in order. */

@@ -39,9 +39,11 @@ const LAYERS: rules.Layers = {
   kubernetes: { may: ["errors", "runtime", "units"], types: ["log", "sandbox"] },
   config: { may: ["config-file", "errors", "options"] },
   "config-file": { may: ["errors", "nearest"] },
-  options: { may: ["log", "values"] },
+  options: { may: ["log", "options-podman", "values"] },
+  "options-podman": { may: ["values"] },
   values: { may: ["units"] },
-  runtime: { may: [] },
+  runtime: { may: ["listen"] },
+  listen: { may: [] },
   log: { may: [] },
   nearest: { may: [] },
   units: { may: [] },
@@ -51,10 +53,15 @@ const LAYERS: rules.Layers = {
 /** Packages and functions that only some places import. */
 const IMPORTED_BY: rules.Places = {
   "@modelcontextprotocol/sdk": ["src/mcp/", "src/http/"],
+  // One file knows the server of each version of the SDK.
+  "@modelcontextprotocol/sdk/server/index.js": ["src/mcp/legacy.ts"],
+  "@modelcontextprotocol/server": ["src/mcp/modern.ts"],
+  "@xterm/headless": ["src/sandbox/output/screen.ts"],
   citty: ["src/commands/arguments.ts"],
   "consola/core": ["src/log.ts"],
   consola: ["src/log.ts"],
-  yaml: ["src/config-file.ts"],
+  "websocket-driver": ["src/http/ports/websocket.ts"],
+  yaml: ["src/config-file.ts", "src/podman/compose/read.ts", "src/podman/manage/kube.ts"],
   // Programs: podman in its client, the agent as a mount tool, mmdebstrap and debootstrap for an image.
   "src/runtime.ts#spawn": ["src/podman/client.ts", "src/podman/workspace.ts", "src/image/bootstrap.ts"],
   "node:child_process": [],
@@ -170,7 +177,11 @@ test("`podexec version` loads neither the MCP SDK nor zod [speed.start]", () => 
   const loaded = rules.loadedBy(sources, ["src/main.ts", "src/commands/version.ts"]);
   expect(loaded).toContain("consola/core");
   expect(loaded.filter((target) => /^(zod|@modelcontextprotocol)/.test(target))).toEqual([]);
-  expect(rules.loadedBy(sources, ["src/commands/serve.ts"])).toContain("zod");
+  const byServe = rules.loadedBy(sources, ["src/commands/serve.ts"]);
+  expect(byServe).toContain("zod");
+  // Most servers never meet a client of the 2026-07-28 revision.
+  expect(byServe).toContain("@modelcontextprotocol/sdk/server/index.js");
+  expect(byServe.filter((target) => target.startsWith("@modelcontextprotocol/server"))).toEqual([]);
 });
 
 /** What the linter measures, and a file that breaks it. */

@@ -5,6 +5,8 @@ import { stripVTControlCharacters } from "node:util";
 export interface ProgressOutput {
   write(text: string): Promise<void>;
   isTerminal: boolean;
+  /** How wide the terminal is now; default 80. */
+  readonly columns?: number | undefined;
 }
 
 export interface Progress {
@@ -20,7 +22,7 @@ export interface Progress {
 const TICK_MS = 200;
 const PLAIN_INTERVAL_MS = 10_000;
 const CLEAR = "\r\u001B[K";
-const WIDTH = 79;
+const COLUMNS = 80;
 
 /**
  * @param output where to write; a terminal gets a line that is redrawn
@@ -33,7 +35,7 @@ export function createProgress(output: ProgressOutput, plainIntervalMs = PLAIN_I
   let timer: ReturnType<typeof setInterval> | undefined;
   const write = (text: string) => void output.write(text).catch(() => {});
   const status = () => [`${step} (${Math.round((Date.now() - since) / 1000)} s)`, last].filter(Boolean).join(": ");
-  const draw = () => write(output.isTerminal ? `${CLEAR}${cut(status())}` : `${status()}\n`);
+  const draw = () => write(output.isTerminal ? `${CLEAR}${cut(status(), output.columns ?? COLUMNS)}` : `${status()}\n`);
   return {
     step(text) {
       [step, last, since] = [text, "", Date.now()];
@@ -55,6 +57,8 @@ export function createProgress(output: ProgressOutput, plainIntervalMs = PLAIN_I
   };
 }
 
-function cut(text: string): string {
-  return text.length > WIDTH ? `${text.slice(0, WIDTH - 1)}…` : text;
+/** A line that fills the last column would wrap, and no more be redrawn. */
+function cut(text: string, columns: number): string {
+  const width = Math.max(1, columns - 1);
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }

@@ -25,6 +25,14 @@ test("a terminal has one line that is redrawn with the elapsed time, and is empt
   expect(output.text()).toEndWith("\r\u001B[K");
 });
 
+test("a narrow terminal's line stays one line [image.progress]", () => {
+  const output = { ...screen(true), columns: 20 };
+  const progress = createProgress(output);
+  progress.step("Installing the packages of the tool image");
+  progress.end();
+  expect(output.text().split("\r\u001B[K")[1]).toBe("Installing the pac…");
+});
+
 test("elsewhere there are plain lines: each step, and now and then what it is at [image.progress]", async () => {
   const output = screen(false);
   const progress = createProgress(output, 50);
