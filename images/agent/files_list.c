@@ -120,6 +120,8 @@ static void list_folder(struct list *list, struct waiting here)
         put_about(list, path, errno, 0);
     else
         list_names(list, folder, &names, path, &here, rules);
+    if (names.too_long)
+        list->cut = CUT_SIZE;
     if (names.timed_out)
         list->cut = CUT_TIME;
     names_free(&names);

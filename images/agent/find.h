@@ -64,6 +64,7 @@ struct names {
     struct name **list;
     size_t count, room, seen;  /* seen: all that were chosen; more than count where there was no room */
     bool timed_out;
+    bool too_long;             /* entries whose path does not fit are left out */
 };
 
 bool choice_glob(struct choice *choice, const unsigned char *bytes, size_t length);

@@ -138,8 +138,12 @@ bool names_read(struct names *names, int folder, const struct choice *choice, co
             names->timed_out = true;
             break;
         }
-        if (is_dots(entry->d_name) || base + length > MAX_PATH_BYTES - 1)
+        if (is_dots(entry->d_name))
             continue;
+        if (base + length > MAX_PATH_BYTES - 1) {
+            names->too_long = true;
+            continue;
+        }
         memcpy(path + base, entry->d_name, length + 1);
         unsigned char type = type_of(folder, entry);
         if (is_chosen(choice, rules, path, root, entry->d_name, type, &wanted) &&
@@ -194,6 +198,7 @@ static bool walk_below(struct walk *walk, int folder, struct ignore *rules, int 
     if (!names_read(&names, folder, walk->choice, rules, walk->path, walk->root))
         more = walk->troubled(walk, errno);
     walk->cut |= names.seen > names.count;
+    walk->cut |= names.too_long;
     walk->timed_out |= names.timed_out || now_us() > walk->choice->until;
     for (size_t i = 0; more && !walk->timed_out && i < names.count; i++) {
         if (names.list[i]->type == DT_DIR)
