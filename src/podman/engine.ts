@@ -1,4 +1,5 @@
 /** Sandboxes as Podman containers. */
+import { existsSync } from "node:fs";
 import { PodexecError, toPodexecError } from "../errors.ts";
 import type {
   Connection,
@@ -137,8 +138,10 @@ export class PodmanEngine implements Engine {
 
   async sweep(): Promise<string[]> {
     const rows = await this.#rows();
-    // What runs may be taken over by a server that starts later, or ends itself; nothing that is frozen can.
-    const dead = rows.filter((row) => !RUNNING.has(row.State) && !isAlive(this.#keeper(row))).map(nameOf);
+    // What runs may be taken over by a server that starts later, or ends itself; nothing that is frozen can, and what
+    // its server did not live to finish is nobody's.
+    const isLost = (row: PsRow) => !RUNNING.has(row.State) || this.#isUnfinished(nameOf(row));
+    const dead = rows.filter((row) => !isAlive(this.#keeper(row)) && isLost(row)).map(nameOf);
     const known = new Set(rows.map(nameOf));
     // Sandboxes whose lease ended them are gone by themselves, but for their folder on the host.
     const folders = this.#folders.names().filter((name) => !known.has(name) && !this.#isKept(name));
@@ -154,6 +157,11 @@ export class PodmanEngine implements Engine {
 
   async #running(): Promise<Set<string>> {
     return new Set((await this.#rows()).filter((row) => RUNNING.has(row.State)).map(nameOf));
+  }
+
+  /** Whether a sandbox of this data folder was never reached by the server that started it. */
+  #isUnfinished(name: string): boolean {
+    return !this.#isRemote && this.#folders.has(name) && !existsSync(this.#folders.socket(name));
   }
 
   /** The file on the host is the truth; labels stay as the container was made. */
