@@ -1,39 +1,11 @@
 /** Commands as a client sees them: ids, waits, keys, input, ends. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import { describe, expect, test } from "bun:test";
 import type { ToolContext } from "../../src/mcp/tool.ts";
 import { shellExec } from "../../src/mcp/tools/shell-exec.ts";
-import { connect, openApp } from "../support/mcp-app.ts";
+import { connect } from "../support/mcp-app.ts";
+import { openShell } from "../support/shell.ts";
 
-const app = openApp({ outputBytes: 4_000 });
-let client: Client;
-beforeAll(async () => {
-  ({ client } = await connect(app));
-});
-afterAll(async () => {
-  await client.close();
-  await app.close();
-});
-
-interface Result {
-  id: string;
-  cursor: number;
-  output: string;
-  [field: string]: unknown;
-}
-
-interface Answer extends Result {
-  isError: boolean;
-  text: string;
-}
-
-const ask = async (name: string, args: Record<string, unknown>): Promise<Answer> => {
-  const result = (await client.callTool({ name, arguments: args })) as CallToolResult;
-  const text = result.content[0]?.type === "text" ? result.content[0].text : "";
-  return { ...(result.structuredContent as unknown as Result), isError: result.isError ?? false, text };
-};
-const run = (command: string, args: Record<string, unknown> = {}) => ask("shell_exec", { command, ...args });
+const { app, ask, run } = openShell();
 
 describe("a command that takes longer than the wait", () => {
   test("goes on: the result says so, in words that lead on [command.id]", async () => {
@@ -93,15 +65,12 @@ describe("an idempotency key", () => {
   });
 
   test("finds its command over another connection, whose session has a sandbox already [command.idempotent]", async () => {
-    const call = { name: "shell_exec", arguments: { command: "echo $$", idempotency_key: "anywhere" } };
-    const first = (await client.callTool(call)) as CallToolResult;
+    const key = { idempotency_key: "anywhere" };
+    const { output, sandbox } = await run("echo $$", key);
     const { client: other } = await connect(app);
     await other.callTool({ name: "shell_exec", arguments: { command: "true" } });
-    const again = (await other.callTool(call)) as CallToolResult;
-    expect(again.structuredContent).toMatchObject({
-      output: first.structuredContent?.["output"],
-      sandbox: first.structuredContent?.["sandbox"],
-    });
+    const again = await other.callTool({ name: "shell_exec", arguments: { command: "echo $$", ...key } });
+    expect(again.structuredContent).toMatchObject({ output, sandbox });
     await other.close();
   });
 

@@ -1,37 +1,8 @@
 /** What goes into a command and what can be seen of it: input, terminals, lists, parts of the output, secrets. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
-import { connect, openApp } from "../support/mcp-app.ts";
+import { beforeAll, describe, expect, test } from "bun:test";
+import { openShell } from "../support/shell.ts";
 
-const app = openApp({ outputBytes: 4_000 });
-let client: Client;
-beforeAll(async () => {
-  ({ client } = await connect(app));
-});
-afterAll(async () => {
-  await client.close();
-  await app.close();
-});
-
-interface Result {
-  id: string;
-  cursor: number;
-  output: string;
-  [field: string]: unknown;
-}
-
-interface Answer extends Result {
-  isError: boolean;
-  text: string;
-}
-
-const ask = async (name: string, args: Record<string, unknown>): Promise<Answer> => {
-  const result = (await client.callTool({ name, arguments: args })) as CallToolResult;
-  const text = result.content[0]?.type === "text" ? result.content[0].text : "";
-  return { ...(result.structuredContent as unknown as Result), isError: result.isError ?? false, text };
-};
-const run = (command: string, args: Record<string, unknown> = {}) => ask("shell_exec", { command, ...args });
+const { ask, run } = openShell();
 
 describe("input", () => {
   test("reaches a command whose standard input is open, and ends [command.input]", async () => {
